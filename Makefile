@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# The front door: every target is one line that calls a script. `make help` lists them.
+
+PROFILE ?=
+ARCH ?= x86_64
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+FIRMWARE ?=
+SMP ?= 1
+MEM ?= 256M
+export PROFILE CONFIG ARCH CC O V FIRMWARE EXTRA EXTERNAL
+export HX_ARCH := $(ARCH)
+export HX_EXTERNAL := $(abspath $(EXTERNAL))
+export PYTHONDONTWRITEBYTECODE := 1
+
+# A python3 that has kconfiglib; the first one on PATH may be another.
+PY := $(firstword $(foreach p,/usr/bin/python3 python3,$(shell $(p) -c 'import kconfiglib' 2>/dev/null && echo $(p))) python3)
+KCONF := $(PY) scripts/kconf.py
+BUILD := $(PY) scripts/build.py
+RUN = $(PY) scripts/helix-run --build $$($(BUILD) where) --arch $(ARCH) --smp $(SMP) --mem $(MEM)
+TEST := $(PY) scripts/test.py
+
+all: ; @$(BUILD) kernel
+
+kernel rootfs disk iso: ; @$(BUILD) $@
+
+run: setup ; @$(BUILD) $(if $(filter direct,$(FIRMWARE))$(filter host,$(ARCH)),kernel,iso) && $(RUN) --firmware $(or $(FIRMWARE),bios)
+
+test: setup ; @$(TEST)
+
+setup: ; @scripts/setup
+
+unit contract boot-test build-test lint: setup ; @$(TEST) $(patsubst %-test,%,$@)
+
+coverage: setup ; @$(PY) scripts/coverage.py
+
+bench: setup ; @$(PY) scripts/bench.py
+
+size: ; @$(BUILD) kernel && $(PY) scripts/size.py $$($(BUILD) where)
+
+gdb: ; @$(BUILD) kernel && $(PY) scripts/gdb.py $$($(BUILD) where)
+
+docs: ; @$(PY) scripts/docs.py --build
+
+%_defconfig: ; @$(KCONF) defconfig $*
+
+menuconfig guiconfig oldconfig olddefconfig savedefconfig listnewconfig randconfig allnoconfig allyesconfig: ; @$(KCONF) $@
+
+clean: ; @rm -rf $$($(BUILD) where)
+
+distclean: ; @rm -rf build .config .config.old external defconfig
+
+help: ; @$(PY) scripts/help.py
+
+.PHONY: all kernel rootfs disk iso run test setup unit contract boot-test build-test lint coverage \
+	bench size gdb docs menuconfig guiconfig oldconfig olddefconfig savedefconfig listnewconfig \
+	randconfig allnoconfig allyesconfig clean distclean help

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Measure: guest instructions per operation, twice, and refuse figures that differ.
+
+Builds the profiles with CONFIG_BENCH=y (PROFILE, else server and minimal), boots them under -icount,
+writes build/bench/figures.jsonl and figures.svg, prints a table. --docs also rewrites the table of
+docs/benchmarks.md.
+"""
+import json
+import os
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TOP, "scripts"))
+import machine  # noqa: E402
+
+WORDS = "helix.bench=all helix.bench.unit=insn"
+EXTRA = {"server": "BENCH=y", "minimal": "BENCH=y"}
+
+
+def build(profile):
+    folder = os.path.join(TOP, "build", "bench", f"{profile}-{os.environ.get('CC') or 'gcc'}")
+    done = subprocess.run(["make", "-s", "-C", TOP, f"PROFILE={profile}", f"O={folder}",
+                           f"EXTRA={EXTRA.get(profile, 'BENCH=y')}", "kernel"])
+    if done.returncode:
+        sys.exit(1)
+    return os.path.join(folder, "out")
+
+
+def measure(out):
+    m = machine.Machine(out, icount=True, append=WORDS)
+    with m:
+        code = m.wait_end(300)
+    lines = [ln for ln in m.transcript.replace(b"\r", b"").decode(errors="replace").split("\n")
+             if ln.startswith('{"bench"')]
+    if code != machine.EXIT_OK or not lines:
+        sys.exit(f"helix: the benchmark ended with {code}:\n" +
+                 m.transcript.decode(errors="replace")[-2000:])
+    return lines
+
+
+def svg(figures, path):
+    """A bar per figure, logarithmic: 1 to 1,000,000 instructions."""
+    import math
+    rows = []
+    for i, f in enumerate(figures):
+        y, width = 20 + 22 * i, 80 * math.log10(max(f["p50"], 1) + 1)
+        rows.append(f'<text x="250" y="{y + 12}" text-anchor="end">{f["profile"]} {f["bench"]}</text>'
+                    f'<rect x="260" y="{y}" width="{width:.0f}" height="16" fill="#4878a8"/>'
+                    f'<text x="{266 + width:.0f}" y="{y + 12}">{f["p50"]:,}</text>')
+    with open(path, "w") as f:
+        f.write(f'<svg xmlns="http://www.w3.org/2000/svg" width="860" height="{40 + 22 * len(rows)}" '
+                'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="white"/>'
+                + "\n".join(rows) + "</svg>\n")
+
+
+def main(argv):
+    profiles = [os.environ["PROFILE"]] if os.environ.get("PROFILE") else ["server", "minimal"]
+    lines = []
+    for profile in profiles:
+        out = build(profile)
+        first, second = measure(out), measure(out)
+        if first != second:
+            for a, b in zip(first, second):
+                if a != b:
+                    print(a, b, sep="\n", file=sys.stderr)
+            sys.exit("helix: two runs printed different figures")
+        lines += first
+    folder = os.path.join(TOP, "build", "bench")
+    path = os.path.join(folder, "figures.jsonl")
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    figures = [json.loads(ln) for ln in lines]
+    svg(figures, os.path.join(folder, "figures.svg"))
+    print(f"{'figure':34} {'profile':9} {'unit':6} {'min':>9} {'p50':>9} {'p99':>9} {'max':>9}")
+    for f in figures:
+        print(f"{f['bench']:34} {f['profile']:9} {f['unit']:6} {f['min']:9,} {f['p50']:9,} "
+              f"{f['p99']:9,} {f['max']:9,}")
+    print(f"{os.path.relpath(path, TOP)} and figures.svg; two runs agreed")
+    if "--docs" in argv:
+        return subprocess.call([sys.executable, os.path.join(TOP, "scripts", "docs.py"), "--bench",
+                                path])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Write the generated tables of the documentation, or check that they have not drifted.
+
+A table stands between `<!-- generated: NAME -->` and `<!-- end -->` in a Markdown file.
+  docs.py            rewrite every table that can be made from the sources
+  docs.py --check    change nothing; name the files that would change, status 1 if there are any
+  docs.py --kernel OUT  also the tables of nodes and verbs, from a booted kernel
+  docs.py --build       builds what the next two need, and takes both
+  docs.py --sizes    also the table of sizes, from build/<profile>-x86_64/out/size.json
+  docs.py --bench F  also the benchmark table, from the JSON lines of F
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TOP, "scripts"))
+PROFILES = ("desktop", "server", "embedded", "secure", "realtime", "teaching", "minimal")
+MARK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.S)
+STRING = r'"((?:[^"\\]|\\.)*)"'
+
+
+def files(*patterns):
+    run = subprocess.run(["git", "-C", TOP, "ls-files", "--cached", "--others",
+                          "--exclude-standard", "--"] + list(patterns),
+                         capture_output=True, text=True, check=True)
+    return sorted(p for p in run.stdout.split("\n") if p and os.path.exists(os.path.join(TOP, p)))
+
+
+def sources():
+    for path in files("*.c"):
+        if "/tests/" not in path and not path.startswith("test/h"):
+            with open(os.path.join(TOP, path)) as f:
+                yield path, f.read()
+
+
+def joined(literals):
+    """The text of adjacent C string literals."""
+    return "".join(re.findall(STRING, literals)).replace('\\"', '"').replace("\\\\", "\\")
+
+
+def member(body, name):
+    m = re.search(r"\." + name + r"\s*=\s*((?:" + STRING + r"\s*)+)", body)
+    return joined(m.group(1)) if m else None
+
+
+def table(head, rows):
+    def cell(text):
+        return str(text).replace("|", "\\|").replace("<", "\\<") if text is not None else ""
+
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(cell(c) for c in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def variable(path):
+    """/sched/threads/1/stats -> /sched/threads/<id>/stats: one row stands for many nodes."""
+    for pattern, name in ((r"^(/sched/threads/)[^/]+", r"\1<id>"), (r"^(/sched/runq/)[^/]+", r"\1<cpu>"),
+                          (r"^(/slots/)[^/]+", r"\1<slot>")):
+        path = re.sub(pattern, name, path)
+    return path
+
+
+def walk_nodes(m, folder, rows):
+    for line in m.ask(f"ls {folder or '/'}").body:
+        rights, size, name = line.split(" ", 2)
+        path = f"{folder}/{name}"
+        if name.endswith("/"):
+            if path not in ("/boot/",):
+                walk_nodes(m, path[:-1], rows)
+        elif variable(path) not in rows:
+            told = m.ask(f"help {path}").body
+            rows[variable(path)] = (rights[1:].replace("-", ""), size, told[0] if told else "")
+
+
+def of_kernel(out):
+    """The tables that only a running kernel can tell: its nodes and its verbs."""
+    import machine
+    rows = {}
+    with machine.Machine(out) as m:
+        m.wait_prompt(60)
+        walk_nodes(m, "", rows)
+        help_body = m.ask("help").body
+        m.poweroff()
+    nodes = table(("node", "rights", "at most, bytes", "shows or takes"),
+                  [(f"`{p}`",) + r for p, r in sorted(rows.items())])
+    verbs = table(("verb", "does"), [(f"`{v[:20].strip()}`", v[20:].strip()) for v in help_body])
+    return {"nodes": lambda: nodes, "verbs": lambda: verbs}
+
+
+def words():
+    rows = []
+    for path, text in sources():
+        for m in re.finditer(r"HX_WORD\(\w+,\s*((?:" + STRING + r"\s*)+),\s*((?:" + STRING +
+                             r"\s*)+)\)", text):
+            rows.append((f"`{joined(m.group(1))}`", joined(m.group(3)), os.path.dirname(path)))
+    return table(("word", "means", "room"), sorted(rows))
+
+
+def symbols():
+    import kconfiglib
+    os.environ["srctree"], os.environ["HX_ARCH"] = TOP, "x86_64"
+    os.environ.setdefault("HX_EXTERNAL", "")
+    kconf = kconfiglib.Kconfig("Kconfig", warn_to_stderr=False)
+    rows = []
+    for sym in kconf.unique_defined_syms:
+        node = next((n for n in sym.nodes if n.prompt), None)
+        if node is None:
+            continue
+        help_text = " ".join((node.help or "").split())
+        first = re.match(r"(.*?\.)(\s|$)", help_text)
+        rows.append((f"`{sym.name}`", kconfiglib.TYPE_TO_STR[sym.orig_type], node.prompt[0],
+                     first.group(1) if first else help_text))
+    return table(("symbol", "type", "prompt", "in one sentence"), sorted(rows))
+
+
+def benches():
+    rows = []
+    for path, text in sources():
+        for m in re.finditer(r"HX_BENCH\(\w+,\s*" + STRING + r",\s*((?:" + STRING + r"\s*)+)\)", text):
+            rows.append((f"`{m.group(1)}`", joined(m.group(2))))
+    return table(("figure", "what is measured"), sorted(rows))
+
+
+def targets():
+    import help as front_door
+    rows = [(f"`{name}`", does) for name, does in front_door.TARGETS + front_door.VARIABLES]
+    return table(("command or variable", "does"), rows)
+
+
+def sizes():
+    rows = []
+    for p in PROFILES:
+        with open(os.path.join(TOP, "build", p + "-x86_64", "out", "size.json")) as f:
+            s = json.load(f)["total"]
+        rows.append((p, s["text"], s["rodata"], s["data"], s["text"] + s["rodata"] + s["data"],
+                     s["bss"]))
+    return table(("profile", "text", "rodata", "data", "sum", "bss"), rows)
+
+
+# Beside each figure: what it should reach, and the best peer measured (docs/benchmarks.md says how).
+PEERS = (
+    ("boot.to_prompt", "minimal 60,000, server 2,000,000", "NuttX rv64 123,716; to main: Zephyr x86_64 "
+     "556,323, Unikraft 59,685"),
+    ("sched.yield", "50", "Unikraft 96, LK 139"),
+    ("sched.switch", "100", "Zephyr 118, Unikraft 288, NuttX 414, LK 624"),
+    ("spin.pair", "12", "LK 13"),
+    ("mutex.pair", "25", "Unikraft 53, Zephyr 78, NuttX 130"),
+    ("sem.pair", "40", "Zephyr 82, NuttX 98"),
+    ("sem.ping_pong", "400", "NuttX 886, Unikraft 1,106"),
+    ("thread.create_exit.static", "350", "Zephyr 365"),
+    ("thread.create_exit.alloc", "1,500", "NuttX 5,819, Unikraft 5,823"),
+    ("heap.slab.pair", "60", "Unikraft 293, Zephyr 412, NuttX 610; user mode: mimalloc 56"),
+    ("heap.bump", "12", "-"),
+    ("frames.buddy.pair", "80", "-"),
+    ("frames.bitmap.pair", "-", "-"),
+    ("irq.entry_exit", "100", "Zephyr, return part alone 46"),
+    ("tick.total", "250", "-"),
+    ("fs.ramfs.open", "1,000", "NuttX 1,862, Unikraft 2,390"),
+    ("fs.ramfs.read1", "400", "Unikraft 941"),
+    ("fs.ramfs.create", "6,000", "Unikraft 15,501"),
+    ("fs.ramfs.read4k", "-", "Unikraft 2,229"),
+    ("fs.ramfs.write4k", "-", "Unikraft 2,242"),
+)
+
+
+def figures(path):
+    got = {}
+    with open(path) as f:
+        for line in f:
+            if line.startswith('{"bench"'):
+                fig = json.loads(line)
+                got.setdefault(fig["bench"], []).append(fig)
+    rows = []
+    for name, reach, peers in PEERS:
+        ours = "; ".join(f"{f['profile']} {f['p50']:,}" for f in got.get(name, []))
+        rows.append((f"`{name}`", ours or "-", reach, peers))
+    return table(("figure", "Helix, p50", "to reach", "peers, measured the same way"), rows)
+
+
+def build_all():
+    """Every profile, for its size; and the server with everything that shows nodes, for its tables."""
+    for profile in PROFILES:
+        subprocess.run(["make", "-s", "-C", TOP, f"PROFILE={profile}", "kernel"], check=True)
+    folder = os.path.join(TOP, "build", "docs")
+    subprocess.run(["make", "-s", "-C", TOP, "PROFILE=server", f"O={folder}",
+                    "EXTRA=KTEST=y BENCH=y FAULT_INJECTION=y", "kernel"], check=True)
+    return os.path.join(folder, "out")
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    ap.add_argument("--check", action="store_true")
+    ap.add_argument("--kernel", metavar="OUT")
+    ap.add_argument("--build", action="store_true")
+    ap.add_argument("--sizes", action="store_true")
+    ap.add_argument("--bench", metavar="FILE")
+    args = ap.parse_args()
+    makers = {"words": words, "symbols": symbols,
+              "benches": benches, "targets": targets}
+    if args.build:
+        args.kernel, args.sizes = build_all(), True
+    if args.kernel:
+        makers.update(of_kernel(args.kernel))
+    if args.sizes:
+        makers["sizes"] = sizes
+    if args.bench:
+        makers["figures"] = lambda: figures(args.bench)
+    drifted = []
+    for path in files("*.md"):
+        with open(os.path.join(TOP, path)) as f:
+            old = f.read()
+        new = MARK.sub(lambda m: m.group(1) + makers[m.group(2)]() + m.group(3)
+                       if m.group(2) in makers else m.group(0), old)
+        if new != old:
+            drifted.append(path)
+            if not args.check:
+                with open(os.path.join(TOP, path), "w") as f:
+                    f.write(new)
+    for path in drifted:
+        print(f"{path}: {'differs from the code: run scripts/docs.py' if args.check else 'rewritten'}")
+    return 1 if args.check and drifted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Boot a built kernel stopped and start gdb on it, with symbols, at hx_main.
+
+  gdb.py BUILD_FOLDER [GDB ARGUMENT...]
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TOP, "scripts"))
+import machine  # noqa: E402
+
+
+def main(argv):
+    out = os.path.join(argv[0], "out")
+    with tempfile.TemporaryDirectory(prefix="helix-") as folder:
+        socket = os.path.join(folder, "gdb")
+        m = machine.Machine(out, append="helix.kaslr=off", extra=[
+            "-S", "-chardev", f"socket,path={socket},server=on,wait=off,id=gdb0", "-gdb",
+            "chardev:gdb0"])
+        with m:
+            print(f"helix: the console's output goes to {folder}/console while gdb runs")
+            pump = subprocess.Popen(["cat"], stdin=m.process.stdout,
+                                    stdout=open(os.path.join(folder, "console"), "wb"))
+            status = subprocess.call([
+                "gdb", "-q", "-iex", f"set substitute-path /build {TOP}", "-iex",
+                f"directory {TOP}", os.path.join(out, "helix-kernel.debug"), "-ex",
+                f"target remote {socket}", "-ex", "hbreak hx_main", "-ex", "continue"] + argv[1:])
+            pump.kill()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

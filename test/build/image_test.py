@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""What is in an image: every chosen provider, no unchosen one, no reference from a floor to a higher
+one; the products, and the sizes that profiles promise."""
+import json
+import os
+import re
+import subprocess
+import unittest
+
+import lib
+
+RANDOM_SEEDS = (1, 2, 3, 4)
+MINIMAL_BYTES = 48 * 1024
+TEACHING_LINES = 10450   # holds what is reached; the aim is 6000
+PRODUCTS = ("helix-kernel", "helix-kernel.debug", "helix-kernel.sym", "helix-kernel.map", "config",
+            "size.json", "sbom.json")
+# The hal ends in the function that its own header declares: the one way up by name, by design.
+UPCALLS = {"hx_main"}
+
+
+def symbols(files):
+    """(defined, undefined) global names of objects."""
+    run = subprocess.run(["nm", "-g", "--no-sort", "-P"] + files, capture_output=True, text=True,
+                         check=True)
+    defined, undefined = set(), set()
+    for line in run.stdout.split("\n"):
+        words = line.split()
+        if len(words) >= 2 and not line.endswith(":"):
+            (undefined if words[1] in ("U", "w", "v") else defined).add(words[0])
+    return defined, undefined
+
+
+class Image(unittest.TestCase):
+    weight = 2
+
+    def check_rooms(self, folder):
+        """The link took exactly the chosen rooms that have sources, whole."""
+        chosen = lib.chosen_rooms(os.path.join(folder, "out", "config"))
+        linked = lib.rooms_in_map(folder)
+        self.assertLessEqual(linked, set(chosen), "an unchosen room is in the image")
+        deciders = {room for room, symbol in chosen.items() if symbol is not None}
+        self.assertLessEqual(deciders, linked, "a chosen provider is not in the image")
+        linkmap = lib.read(folder, "out", "helix-kernel.map")
+        for room, files in lib.objects(folder).items():
+            if room in linked:
+                for f in files:
+                    self.assertIn(f"lib{room}.a.p/{os.path.basename(f)}", linkmap)
+
+    def check_registered(self, folder):
+        """Each provider's table and its entry in the registration section survived the link."""
+        debug = os.path.join(folder, "out", "helix-kernel.debug")
+        in_image = symbols_of_image(debug)
+        n_providers = 0
+        for room, files in lib.objects(folder).items():
+            if room not in lib.rooms_in_map(folder) or not files:
+                continue
+            run = subprocess.run(["nm", "-P"] + files, capture_output=True, text=True, check=True)
+            for name in re.findall(r"^(hx_reg_\w+|hx_\w+_ops) [dDrRbB] ", run.stdout, re.M):
+                self.assertIn(name, in_image)
+                n_providers += name.endswith("_ops")
+        self.assertGreaterEqual(n_providers, 3)     # a scheduler, a frame allocator, a heap
+
+    def check_floors(self, folder):
+        rooms = {room: symbols(files) for room, files in lib.objects(folder).items() if files}
+        owner = {}
+        for room, (defined, _) in rooms.items():
+            for name in defined:
+                owner.setdefault(name, room)
+        # The one line that the build writes for a kind with a single provider (sole_<kind>.h).
+        sole = {name for kind in ("sched", "frames", "heap") for name in
+                re.findall(r"(hx_\w+_ops);", lib.read(folder, f"sole_{kind}.h"))}
+        wrong = []
+        for room, (_, undefined) in rooms.items():
+            for name in sorted(undefined - UPCALLS - sole):
+                if name in owner and lib.floor_of(owner[name]) > lib.floor_of(room):
+                    wrong.append(f"{room} refers to {name} of {owner[name]}")
+        self.assertEqual(wrong, [])
+
+    def check_image(self, folder):
+        self.check_rooms(folder)
+        self.check_registered(folder)
+        self.check_floors(folder)
+
+    def test_floors_are_read(self):
+        self.assertEqual(lib.floor_of("hal_x86_64"), 0)
+        self.assertEqual(lib.floor_of("core_lib"), 1)
+        self.assertEqual(lib.floor_of("subsys_sched_rr"), 2)
+        self.assertEqual(lib.floor_of("fs_ramfs"), 3)
+
+    def test_minimal_is_small(self):
+        total = lib.size(lib.built("minimal"))["total"]
+        self.assertLess(total["text"] + total["rodata"] + total["data"], MINIMAL_BYTES, total)
+
+    def test_teaching_can_be_read(self):
+        import lines
+        rooms = lines.count(lib.built("teaching"))
+        self.assertGreater(len(rooms), 10)
+        self.assertLess(sum(rooms.values()), TEACHING_LINES, rooms)
+
+    def test_code_lines_are_counted(self):
+        import lines
+        text = '/* a\n b */ int x; // c\n\n\tchar *s = "/*"; /* d */\n#define A \\\n\t1\n  // e\n'
+        self.assertEqual(lines.code_lines(text), 4)
+
+
+def symbols_of_image(debug):
+    run = subprocess.run(["nm", "-P", debug], capture_output=True, text=True, check=True)
+    return {line.split(" ", 1)[0] for line in run.stdout.split("\n") if line}
+
+
+def sections_are_off(path):
+    with open(path, "rb") as f:
+        head = f.read(64)
+    return not any(head[0x28:0x30]) and not any(head[0x3c:0x40])
+
+
+def profile_test(profile):
+    def test(self):
+        folder = lib.built(profile)
+        self.check_image(folder)
+        for name in PRODUCTS:
+            self.assertGreater(os.path.getsize(os.path.join(folder, "out", name)), 0, name)
+        self.assertTrue(sections_are_off(os.path.join(folder, "out", "helix-kernel")))
+        sbom = json.loads(lib.read(folder, "out", "sbom.json"))
+        self.assertEqual(sbom["bomFormat"], "CycloneDX")
+        self.assertIn("hx_main", lib.read(folder, "out", "helix-kernel.sym"))
+    return test
+
+
+def random_test(seed):
+    def test(self):
+        import machine
+        folder = os.path.join(lib.WORK, f"random{seed}")
+        config = os.path.join(folder, "random.config")
+        os.makedirs(folder, exist_ok=True)
+        run = lib.kconf("randconfig", str(seed), config=config)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        run = lib.make(f"O={folder}", f"CONFIG={config}", "kernel")
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        self.check_image(folder)
+        with machine.Machine(os.path.join(folder, "out")) as m:
+            m.wait_prompt(120)
+            self.assertEqual(m.poweroff(60), machine.EXIT_OK)
+    return test
+
+
+for _profile in lib.PROFILES:
+    setattr(Image, f"test_{_profile}_holds_what_it_chose", profile_test(_profile))
+for _seed in RANDOM_SEEDS:
+    setattr(Image, f"test_random_configuration_{_seed}_holds_what_it_chose", random_test(_seed))
