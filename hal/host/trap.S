@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exceptions on purpose. Each faulting instruction but int3 is two bytes long, so that a test can
+ * go on behind it (hx_trap_resume_pc()); after it, the function returns.
+ */
+	.text
+	.globl	hx_trap_provoke
+	.type	hx_trap_provoke, @function
+/* void hx_trap_provoke(unsigned vector) */
+hx_trap_provoke:
+	.cfi_startproc
+	pushq	%rbp
+	.cfi_def_cfa_offset 16
+	.cfi_offset rbp, -16
+	movq	%rsp, %rbp
+	.cfi_def_cfa_register rbp
+	cmpl	$14, %edi
+	je	page_fault
+	cmpl	$13, %edi
+	je	general_protection
+	cmpl	$8, %edi
+	je	double_fault
+	cmpl	$6, %edi
+	je	invalid_opcode
+	cmpl	$3, %edi
+	je	breakpoint
+	xorl	%ecx, %ecx
+	xorl	%edx, %edx
+	divl	%ecx
+provoked:
+	popq	%rbp
+	.cfi_remember_state
+	.cfi_def_cfa rsp, 8
+	retq
+	.cfi_restore_state
+breakpoint:
+	int3
+	jmp	provoked
+invalid_opcode:
+	ud2
+	jmp	provoked
+general_protection:
+	movabsq	$0x8000000000000000, %rax	/* not canonical */
+	movl	%eax, (%rax)
+	jmp	provoked
+page_fault:
+	movl	$0x1000, %eax			/* no process has anything there */
+	movl	%eax, (%rax)
+	jmp	provoked
+double_fault:
+	pushq	%rax				/* down to the guard page: no stack is left */
+	jmp	double_fault
+	.cfi_endproc
+	.size	hx_trap_provoke, . - hx_trap_provoke
+
+	.section .note.GNU-stack, "", @progbits

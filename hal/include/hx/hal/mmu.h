@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel address space: the direct map of all RAM, the fixed areas, and mapping pages into them.
+ */
+#ifndef HX_HAL_MMU_H
+#define HX_HAL_MMU_H
+
+#include <hx/base.h>
+
+enum hx_map_flags {
+	HX_MAP_READ = 0,	/* always readable */
+	HX_MAP_WRITE = 1 << 0,
+	HX_MAP_EXEC = 1 << 1,	/* never together with WRITE: refused */
+	HX_MAP_UNCACHED = 1 << 2,	/* device registers */
+};
+
+enum hx_area {
+	HX_AREA_HEAP,		/* kernel heap */
+	HX_AREA_DEVICE,		/* device registers, framebuffers */
+	HX_AREA_MODULES,	/* loaded modules */
+	HX_AREA_STACKS,		/* thread stacks, a guard page below each */
+	HX_AREA_COUNT,
+};
+
+struct hx_area_bounds {
+	uintptr_t start, end;	/* half open */
+};
+
+/**
+ * hx_mmu_area() - where an area lies.
+ * @area: which
+ *
+ * Returns: its bounds, page aligned.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a table look-up.
+ * Source:  architecture: "Memory map".
+ */
+struct hx_area_bounds hx_mmu_area(enum hx_area area);
+
+/*
+ * The direct map. pa must be RAM that the boot memory map lists (usable, ACPI, module or boot; not
+ * the image, which has its own mapping); O(1), any context.
+ */
+extern uintptr_t hx_hhdm_base;
+
+static inline void *hx_phys_to_virt(hx_paddr_t pa)
+{
+	return (void *)(hx_hhdm_base + (uintptr_t)pa);
+}
+
+static inline hx_paddr_t hx_virt_to_phys(const void *hhdm_address)
+{
+	return (hx_paddr_t)((uintptr_t)hhdm_address - hx_hhdm_base);
+}
+
+/*
+ * Where page-table pages come from once frames exist: core/mem registers itself. Before that the
+ * hal takes them from its boot reserve. take returns one zero-filled page or 0; give takes it back.
+ */
+struct hx_mmu_table_source {
+	hx_paddr_t (*take)(void);
+	void (*give)(hx_paddr_t page);
+};
+
+/**
+ * hx_mmu_set_table_source() - tell where page-table pages come from.
+ * @src: kept for ever
+ *
+ * Returns: nothing.
+ * Context: boot.
+ * Locks:   none.
+ * Owner:   @src stays the caller's. Tables of the kernel's areas are never given back.
+ * Cost:    one store.
+ * Source:  -
+ */
+void hx_mmu_set_table_source(const struct hx_mmu_table_source *src);
+
+/**
+ * hx_mmu_map() - map physical memory into an area.
+ * @va:      page aligned, inside one area of hx_mmu_area(), not mapped yet
+ * @pa:      page aligned
+ * @n_pages: how many pages
+ * @flags:   HX_MAP_*
+ *
+ * Returns: 0; -HX_EINVAL misaligned, outside an area or the CPU's physical range, or WRITE with
+ *          EXEC; -HX_EEXIST something is mapped there; -HX_ENOMEM no table page. On error nothing
+ *          is mapped.
+ * Context: boot or thread.
+ * Locks:   none; interrupts are off meanwhile (one CPU changes the map).
+ * Owner:   the caller owns the pages and the range.
+ * Cost:    O(n_pages), about 10 instructions a page; a table page now and then.
+ * Source:  Intel SDM vol. 3, 4.5.
+ */
+HX_MUST_CHECK int hx_mmu_map(uintptr_t va, hx_paddr_t pa, size_t n_pages, unsigned flags);
+
+/**
+ * hx_mmu_unmap() - undo hx_mmu_map(), and flush this CPU's translations.
+ * @va:      as mapped
+ * @n_pages: how many; every one must be mapped
+ *
+ * Returns: nothing.
+ * Context: boot or thread.
+ * Locks:   none; interrupts are off meanwhile.
+ * Owner:   the pages are the caller's again.
+ * Cost:    O(n_pages), about 40 instructions a page.
+ * Source:  Intel SDM vol. 3, 4.10.4.
+ */
+void hx_mmu_unmap(uintptr_t va, size_t n_pages);
+
+/**
+ * hx_mmu_query() - what an address maps to.
+ * @va:    any address
+ * @pa:    receives the physical address of that byte; untouched on error
+ * @flags: receives HX_MAP_*; untouched on error
+ *
+ * Returns: 0; -HX_ENOENT nothing is mapped there.
+ * Context: any, even NMI: it only reads tables.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    four loads.
+ * Source:  Intel SDM vol. 3, 4.5.
+ */
+HX_MUST_CHECK int hx_mmu_query(uintptr_t va, hx_paddr_t *pa, unsigned *flags);
+
+/**
+ * hx_mmu_map_device() - map device registers, uncached, for ever.
+ * @pa:         first byte, at any alignment
+ * @size_bytes: how many
+ *
+ * Returns: where they are; NULL no space, no table page or no such physical address.
+ * Context: boot or thread; may be called before frames exist.
+ * Locks:   none; interrupts are off meanwhile.
+ * Owner:   the mapping stays.
+ * Cost:    as hx_mmu_map().
+ * Source:  Intel SDM vol. 3, 12.5 (memory types).
+ */
+void *hx_mmu_map_device(hx_paddr_t pa, size_t size_bytes);
+
+/**
+ * hx_mmu_walk() - show all mappings of the kernel half, neighbours of one kind merged.
+ * @visit: called for each range, in order; page_bytes is the page size used there
+ * @arg:   passed on
+ *
+ * Returns: nothing.
+ * Context: boot or thread; mappings made meanwhile may be missed.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    O(table entries in use).
+ * Source:  -
+ */
+void hx_mmu_walk(void (*visit)(void *arg, uintptr_t start, uintptr_t end, size_t page_bytes,
+			       unsigned flags), void *arg);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way in and out: 32 exceptions through one full frame, interrupts through a short one, and the
+ * context switch.
+ *
+ * Stack after entry, low addresses first; struct hx_trap_frame is this picture:
+ *
+ *	exception:  cr2 r15 r14 r13 r12 rbx | rbp r11 … rax | error,vector | rip cs rflags rsp ss
+ *	interrupt:                            rbp r11 … rax | line         | rip cs rflags rsp ss
+ *
+ * An interrupt saves what the C calling convention lets the handler destroy, plus rbp for the
+ * backtrace; a thread switch inside the exit up-call saves the rest. Both frames leave the stack
+ * 16-byte aligned at the call. Source: Intel SDM vol. 3, 6.14; System V ABI AMD64, 3.2.
+ */
+#define NEED_RESCHED	16		/* offset in struct hx_percpu; trap.c checks it */
+#define LAPIC_EOI	0xb0
+
+	.text
+	.macro EXCEPTION vector, has_error
+	.balign 16
+	.ifeq \has_error
+	pushq	$0
+	.endif
+	movl	$(0x100 | \vector), 4(%rsp)	/* upper half of the error code's word */
+	jmp	exception
+	.endm
+
+	.macro EXCEPTIONS from, to, has_error
+	.set	vec, \from
+	.rept	\to - \from + 1
+	EXCEPTION vec, \has_error
+	.set	vec, vec + 1
+	.endr
+	.endm
+
+	.globl hx_x86_exception_stubs
+	.balign 16
+hx_x86_exception_stubs:
+	EXCEPTIONS 0, 7, 0
+	EXCEPTIONS 8, 8, 1
+	EXCEPTIONS 9, 9, 0
+	EXCEPTIONS 10, 14, 1
+	EXCEPTIONS 15, 16, 0
+	EXCEPTIONS 17, 17, 1
+	EXCEPTIONS 18, 20, 0
+	EXCEPTIONS 21, 21, 1
+	EXCEPTIONS 22, 28, 0
+	EXCEPTIONS 29, 30, 1
+	EXCEPTIONS 31, 31, 0
+
+exception:
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdx
+	pushq	%rsi
+	pushq	%rdi
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	pushq	%r11
+	pushq	%rbp
+	pushq	%rbx
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	movq	%cr2, %rax
+	pushq	%rax
+	cld
+	movq	%rsp, %rdi
+	call	hx_x86_trap_dispatch
+	addq	$8, %rsp
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbx
+	jmp	leave
+
+	.globl hx_x86_irq_stubs
+	.balign 8
+hx_x86_irq_stubs:
+	.set	line, 0
+	.rept	64
+	.balign 8
+	pushq	$line
+	jmp	interrupt
+	.set	line, line + 1
+	.endr
+
+	.balign 16
+interrupt:
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdx
+	pushq	%rsi
+	pushq	%rdi
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	pushq	%r11
+	pushq	%rbp
+	cld
+	movl	80(%rsp), %edi
+	leaq	-48(%rsp), %rsi
+	call	*hx_x86_irq_upcall(%rip)
+	movq	hx_x86_lapic(%rip), %rax
+	movl	$0, LAPIC_EOI(%rax)
+	cmpl	$0, (hx_percpu_boot + NEED_RESCHED)(%rip)
+	jne	resched
+leave:
+	popq	%rbp
+	popq	%r11
+	popq	%r10
+	popq	%r9
+	popq	%r8
+	popq	%rdi
+	popq	%rsi
+	popq	%rdx
+	popq	%rcx
+	popq	%rax
+	addq	$8, %rsp
+	.globl hx_x86_spurious_stub
+hx_x86_spurious_stub:
+	iretq
+resched:
+	call	*hx_x86_irq_exit_upcall(%rip)
+	jmp	leave
+
+/* hx_context_switch(rdi from, rsi to): 15 instructions. */
+	.globl hx_context_switch
+	.balign 16
+hx_context_switch:
+	pushq	%rbp
+	pushq	%rbx
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	movq	%rsp, (%rdi)
+	movq	(%rsi), %rsp
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbx
+	popq	%rbp
+	ret
+
+/* hx_context_init() sends a new flow here: rbx = entry, r12 = arg, rbp = 0 ends the backtrace. */
+	.globl hx_x86_context_start
+hx_x86_context_start:
+	movq	%r12, %rdi
+	jmp	*%rbx
+
+/*
+ * hx_trap_provoke(edi vector). Each faulting instruction is two bytes long, so that a test can go
+ * on behind it (hx_trap_resume_pc); after it, the function returns.
+ */
+	.globl hx_trap_provoke
+hx_trap_provoke:
+	pushq	%rbp
+	movq	%rsp, %rbp
+	cmpl	$14, %edi
+	je	page_fault
+	cmpl	$13, %edi
+	je	general_protection
+	cmpl	$8, %edi
+	je	double_fault
+	cmpl	$6, %edi
+	je	invalid_opcode
+	cmpl	$3, %edi
+	je	breakpoint
+	xorl	%ecx, %ecx
+	xorl	%edx, %edx
+	divl	%ecx
+provoked:
+	popq	%rbp
+	ret
+breakpoint:
+	int3
+	jmp	provoked
+invalid_opcode:
+	ud2
+	jmp	provoked
+general_protection:
+	movl	$0x1f8, %eax			/* past the end of the GDT */
+	movl	%eax, %es
+	jmp	provoked
+page_fault:
+	movl	$0x1000, %eax
+	movl	%eax, (%rax)
+	jmp	provoked
+double_fault:
+	pushq	%rax				/* down to the guard page: no stack is left */
+	jmp	double_fault
+
+	.section .note.GNU-stack, "", @progbits
