@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Spinlocks, with ranks. Only take a lock of a rank higher than any you hold; debug builds
+ * (CONFIG_DEBUG_LOCKS) check that, recursion, and unlocking what is not held.
+ *
+ *   hx_spin_lock / hx_spin_unlock               thread context, data not touched by interrupts
+ *   hx_spin_lock_irqsave / hx_spin_unlock_irqrestore   data that interrupts touch as well
+ *
+ * While a spinlock is held there is no preemption and no sleeping.
+ */
+#ifndef HX_CORE_LOCK_H
+#define HX_CORE_LOCK_H
+
+#include <hx/base.h>
+#include <hx/config/core_lib.h>
+#include <hx/hal/cpu.h>
+#include <hx/hal/percpu.h>
+
+/* The global order, outermost first; docs/design/locking.md explains each. At most 31. */
+enum hx_lock_rank {
+	HX_RANK_NONE,		/* not checked for order (tests) */
+	HX_RANK_VFS_MOUNTS,
+	HX_RANK_VFS_NODE,
+	HX_RANK_NAMES,
+	HX_RANK_SLOT,
+	HX_RANK_DEVICE,
+	HX_RANK_CONSOLE,
+	HX_RANK_STACKS,
+	HX_RANK_HEAP,
+	HX_RANK_KMAP,		/* the kernel's page tables */
+	HX_RANK_ZONE,		/* frames */
+	HX_RANK_THREADS,	/* the table of all threads */
+	HX_RANK_WAIT,		/* wait queues */
+	HX_RANK_TIMERS,
+	HX_RANK_RUNQ,
+	HX_RANK_DRIVER,		/* a device's registers */
+	HX_RANK_LOG,
+	HX_RANK_LEAF,
+	HX_RANK_COUNT,
+};
+
+struct hx_spinlock {
+	volatile uint32_t locked;
+	uint32_t rank;			/* constant: enum hx_lock_rank */
+	const char *name;		/* constant, for reports */
+};
+
+#define HX_SPINLOCK_INIT(name_, rank_)	{ .locked = 0, .rank = (rank_), .name = (name_) }
+
+/* A lock in memory that HX_SPINLOCK_INIT cannot reach; free. */
+static inline void hx_spin_init(struct hx_spinlock *l, const char *name, enum hx_lock_rank rank)
+{
+	l->locked = 0;
+	l->rank = rank;
+	l->name = name;
+}
+
+/**
+ * hx_lock_debug_acquire() - check that l may be taken now, and note that this CPU has it
+ * hx_lock_debug_release() - check that this CPU has it, and forget it
+ * hx_lock_debug_contended() - count that somebody had to wait
+ * hx_lock_debug_is_held() - whether this CPU has it
+ * hx_lock_debug_stop() - check nothing from now on: the kernel is ending
+ * @l: the lock
+ *
+ * Returns: is_held: true if so; the others nothing, but hx_bug() with names if a rule is broken.
+ * Context: any; only with CONFIG_DEBUG_LOCKS, from the functions below.
+ * Locks:   none: each CPU's list is its own, with interrupts off.
+ * Owner:   -
+ * Cost:    acquire and release about 30 instructions each.
+ * Source:  FreeBSD witness(4); SerenityOS LockRank.
+ */
+void hx_lock_debug_acquire(struct hx_spinlock *l);
+void hx_lock_debug_release(struct hx_spinlock *l);
+void hx_lock_debug_contended(struct hx_spinlock *l);
+bool hx_lock_debug_is_held(const struct hx_spinlock *l);
+void hx_lock_debug_stop(void);
+
+/**
+ * hx_spin_wait() - take a lock that somebody else holds: the slow end of hx_spin_lock()
+ * @l: the lock
+ *
+ * Returns: when it is taken.
+ * Context: as hx_spin_lock(); on one CPU the holder would have to be interrupted code, so it is a
+ *          deadlock there, which CONFIG_DEBUG_LOCKS reports.
+ * Locks:   takes l.
+ * Owner:   -
+ * Cost:    as long as the others hold it.
+ * Source:  Rudolph and Segall (ISCA 1984): test before test-and-set.
+ */
+void hx_spin_wait(struct hx_spinlock *l);
+
+/* Called when preemption is possible again and one is due. Set by core/thread; until then it does
+ * nothing. */
+extern void (*hx_preempt_point)(void);
+
+static inline void hx_preempt_disable(void)
+{
+	hx_percpu()->preempt_off++;
+	__asm__ volatile("" ::: "memory");
+}
+
+static inline void hx_preempt_enable(void)
+{
+	__asm__ volatile("" ::: "memory");
+	if (HX_LIKELY(--hx_percpu()->preempt_off == 0) && HX_UNLIKELY(hx_percpu()->need_resched))
+		hx_preempt_point();
+}
+
+/* The old value of locked, which is 1 now. On one CPU preemption or interrupts are off by now, so
+ * nobody can come between the load and the store. */
+static inline uint32_t hx_spin_swap_(struct hx_spinlock *l)
+{
+	uint32_t was;
+
+	if (!HX_ENABLED(ONE_CPU))
+		return __atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE);
+	was = l->locked;
+	l->locked = 1;
+	__asm__ volatile("" ::: "memory");
+	return was;
+}
+
+static inline void hx_spin_acquire_(struct hx_spinlock *l)
+{
+	if (HX_ENABLED(DEBUG_LOCKS))
+		hx_lock_debug_acquire(l);
+	if (HX_ENABLED(ONE_CPU)) {
+		/* Nobody else can hold it: only a bug, which the line above sees, could. */
+		l->locked = 1;
+		__asm__ volatile("" ::: "memory");
+	} else if (HX_UNLIKELY(hx_spin_swap_(l) != 0)) {
+		hx_spin_wait(l);
+	}
+}
+
+static inline void hx_spin_release_(struct hx_spinlock *l)
+{
+	if (HX_ENABLED(DEBUG_LOCKS))
+		hx_lock_debug_release(l);
+	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+}
+
+static inline void hx_spin_lock(struct hx_spinlock *l)
+{
+	hx_preempt_disable();
+	hx_spin_acquire_(l);
+}
+
+static inline void hx_spin_unlock(struct hx_spinlock *l)
+{
+	hx_spin_release_(l);
+	hx_preempt_enable();
+}
+
+static inline hx_irqflags_t hx_spin_lock_irqsave(struct hx_spinlock *l)
+{
+	hx_irqflags_t flags = hx_irq_save();
+
+	hx_spin_acquire_(l);
+	return flags;
+}
+
+/* False: somebody holds it, nothing happened. For short fast paths that end in a call of the slow
+ * one: with no call in the middle, the compiler need not save registers. */
+static inline bool hx_spin_trylock_irqsave(struct hx_spinlock *l, hx_irqflags_t *flags)
+{
+	*flags = hx_irq_save();
+	if (HX_LIKELY(hx_spin_swap_(l) == 0)) {
+		if (HX_ENABLED(DEBUG_LOCKS))
+			hx_lock_debug_acquire(l);
+		return true;
+	}
+	hx_irq_restore(*flags);
+	return false;
+}
+
+static inline void hx_spin_unlock_irqrestore(struct hx_spinlock *l, hx_irqflags_t flags)
+{
+	hx_spin_release_(l);
+	hx_irq_restore(flags);
+}
+
+/* With CONFIG_DEBUG_LOCKS: this CPU holds l. Else: somebody does. For hx_assert_held(). */
+static inline bool hx_spin_is_held(const struct hx_spinlock *l)
+{
+	return HX_ENABLED(DEBUG_LOCKS) ? hx_lock_debug_is_held(l) : l->locked != 0;
+}
+
+/* For the last report: what it takes and holds no longer counts. */
+static inline void hx_lock_check_stop(void)
+{
+	if (HX_ENABLED(DEBUG_LOCKS))
+		hx_lock_debug_stop();
+}
+
+#define hx_assert_held(l)	hx_assert(hx_spin_is_held(l))
+
+#endif
