@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The console inside, from bytes to answers:
+ *
+ *	device -> session -> edit (a line) -> execute (words) -> verbs -> call (answer, body)
+ *	                       ^ history, completion
+ *
+ * One session runs at a time, on the console thread; nothing here is shared, so nothing is locked.
+ */
+#ifndef HX_CORE_CONSOLE_PRIV_H
+#define HX_CORE_CONSOLE_PRIV_H
+
+#include <hx/base.h>
+#include <hx/config/core_console.h>
+#include <hx/core/console.h>
+
+#define CONSOLE_PROMPT	"helix> "
+
+/* ---- call.c */
+void call_parse_error(struct hx_text *out, const char *detail);
+void call_finish(struct hx_call *c);	/* a missing answer, the end of the body */
+
+/* ---- execute.c: one verb, whichever table it stands in */
+struct verb_row {
+	const char *usage;		/* its first word is the name */
+	const char *help;		/* NULL: the node's */
+	const char *node;		/* only shows this node; NULL: no */
+	unsigned min_args, max_args;
+	unsigned basic;			/* number of the basic verb */
+	const struct hx_verb *verb;	/* registered by another room; NULL: no */
+};
+/* A walk over all tables: start from { 0 }. */
+struct verb_walk {
+	unsigned idx;		/* of the row to come, in its table */
+	unsigned table;
+	const char *text;	/* next in the table's texts */
+	const char *help;
+};
+/* False past the last. Rows whose node is not there are included. */
+bool verb_walk_next(struct verb_walk *w, struct verb_row *row);
+bool verb_row_is_there(const struct verb_row *row);
+/* Bytes of the name: up to the first blank of the usage. */
+size_t verb_name_len(const struct verb_row *row);
+/* The next name in byte order after `after` (NULL: the first) among those that are there. */
+bool verb_row_next(const struct verb_row *after, struct verb_row *row);
+bool verb_row_find(const char *name, size_t len, struct verb_row *row);
+
+/* ---- verbs.c */
+bool verb_basic_next(struct verb_walk *w, struct verb_row *row);
+void verb_basic_run(unsigned basic, struct hx_call *c);
+void verb_show_node(struct hx_call *c, const char *path, uint64_t skip_lines);
+
+/* ---- edit.c: the line being typed */
+struct console_line {
+	char text[HX_LINE_MAX + 1];	/* not NUL-terminated while edited */
+	uint16_t len, cursor;		/* bytes */
+	uint16_t shown;			/* the bytes before it are on the screen; <= cursor */
+	uint8_t utf8_left;		/* bytes that the character at `shown` still lacks */
+	uint8_t escape;			/* state in an escape sequence */
+	uint8_t param;			/* its number */
+	bool skip_lf;			/* the byte before was CR */
+	bool bad;			/* holds a byte that no line may hold */
+	bool overflow;			/* longer than HX_LINE_MAX */
+	bool tabbed;			/* the key before was a tab */
+};
+
+enum edit_event {
+	EDIT_NONE,
+	EDIT_LINE,		/* the line is complete */
+	EDIT_CANCEL,		/* ^C: forget it */
+	EDIT_REDRAW,		/* write prompt and line again */
+	EDIT_UP, EDIT_DOWN, EDIT_TAB,
+};
+
+enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *out);
+void edit_reset(struct console_line *l);	/* a new line; keeps skip_lf */
+void edit_insert(struct console_line *l, const char *bytes, size_t n, struct hx_text *out);
+void edit_replace(struct console_line *l, const char *text, struct hx_text *out);
+void edit_show(const struct console_line *l, struct hx_text *out);	/* behind a prompt */
+
+/* ---- history.c, with CONFIG_CONSOLE_HISTORY */
+void history_add(const char *text);
+void history_clear(void);
+/* One step to older (up) or newer lines; `current` is kept for the way back. NULL: no further. */
+const char *history_move(bool up, const char *current);
+
+/* ---- complete.c, with CONFIG_CONSOLE_COMPLETION */
+/* True: candidates were listed below the line, it must be drawn again. */
+bool complete(struct console_line *l, struct hx_text *out);
+
+/* ---- session.c */
+struct console_session {
+	struct hx_text out;		/* buffered, LF becomes CR LF */
+	struct console_line line;
+	size_t used;
+	char buf[256];
+};
+void session_init(struct console_session *s);
+/* One byte from the terminal: edit, and when a line is complete, execute and prompt again. */
+void session_byte(struct console_session *s, uint8_t byte);
+void session_prompt(struct console_session *s);
+void session_flush(struct console_session *s);
+/* For "quit": history forgotten. */
+void session_quit(void);
+/* For "poweroff": everything written so far has left the machine. */
+void session_drain(void);
+
+#endif

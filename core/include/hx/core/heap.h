@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel memory by the byte, from the provider in the "heap" slot.
+ */
+#ifndef HX_CORE_HEAP_H
+#define HX_CORE_HEAP_H
+
+#include <hx/base.h>
+#include <hx/core/heap_class.h>
+
+#define HX_HEAP_FN_(...)	__attribute__((malloc, warn_unused_result, alloc_size(__VA_ARGS__)))
+
+/* Behind hx_alloc(): the provider's own function, so that a call is one instruction; or core's,
+ * where faults are injected or blocks are watched; or one that has nothing, before the heap is up.
+ * Its size has been checked; the other one checks. */
+extern void *(*hx_heap_take_)(size_t size_bytes);
+void *hx_heap_take_checked_(size_t size_bytes) HX_HEAP_FN_(1);
+
+/**
+ * hx_alloc() - take a block of memory; its bytes are garbage.
+ * @size_bytes: 1..HX_HEAP_MAX_BYTES
+ *
+ * Returns: the block, aligned to HX_HEAP_ALIGN; NULL: no memory, or size 0 or above the maximum.
+ * Context: any but NMI.
+ * Locks:   the provider's (rank HX_RANK_HEAP) and zone->lock.
+ * Owner:   the caller, until hx_free().
+ * Cost:    the provider's; a constant size is checked by the compiler.
+ * Source:  -
+ */
+static inline void *hx_alloc(size_t size_bytes)
+{
+	if (__builtin_constant_p(size_bytes) && size_bytes - 1 < HX_HEAP_MAX_BYTES)
+		return hx_heap_take_(size_bytes);
+	return hx_heap_take_checked_(size_bytes);
+}
+
+/**
+ * hx_zalloc() - hx_alloc() of a block filled with zeroes.
+ * hx_calloc() - the same for n things of a size; a product that overflows is refused.
+ * hx_alloc_aligned() - hx_alloc() with an alignment of its own.
+ * @size_bytes: as for hx_alloc()
+ * @n:          how many
+ * @align:      power of two, at most HX_PAGE_SIZE
+ *
+ * Returns: the block; NULL: no memory, or a refused size, product or alignment.
+ * Context: any but NMI.
+ * Locks:   as hx_alloc().
+ * Owner:   the caller, until hx_free().
+ * Cost:    hx_alloc() and the filling; an aligned block may take up to twice its size.
+ * Source:  -
+ */
+void *hx_zalloc(size_t size_bytes) HX_HEAP_FN_(1);
+void *hx_calloc(size_t n, size_t size_bytes) HX_HEAP_FN_(1, 2);
+void *hx_alloc_aligned(size_t size_bytes, size_t align) HX_HEAP_FN_(1);
+
+/**
+ * hx_realloc() - change the size of a block, moving it if need be.
+ * @ptr:        a live block, or NULL: then like hx_alloc()
+ * @size_bytes: new size; 0 and sizes above HX_HEAP_MAX_BYTES are refused
+ *
+ * Returns: the block with the old content up to the smaller size; NULL: refused, no memory, or ptr
+ *          is no live block (reported); then ptr stays as it was.
+ * Context: any but NMI.
+ * Locks:   as hx_alloc().
+ * Owner:   the caller owns the result instead of ptr. The alignment of hx_alloc_aligned() is lost.
+ * Cost:    nothing moves while the new size fits and is more than half of what is usable.
+ * Source:  -
+ */
+void *hx_realloc(void *ptr, size_t size_bytes) __attribute__((warn_unused_result));
+
+/**
+ * hx_free() - give a block back.
+ * @ptr: a live block, or NULL: nothing happens
+ *
+ * Returns: nothing. A double or foreign free is reported with the address (hx_bug in debug builds,
+ *          else logged), counted, and changes nothing.
+ * Context: any but NMI.
+ * Locks:   as hx_alloc().
+ * Owner:   the heap again.
+ * Cost:    the provider's.
+ * Source:  -
+ */
+void hx_free(void *ptr);
+
+/**
+ * hx_alloc_size() - how many bytes of a block may be used.
+ * @ptr: anything
+ *
+ * Returns: at least the size asked for; 0 if it is no live block.
+ * Context: any but NMI.
+ * Locks:   as hx_alloc().
+ * Owner:   unchanged.
+ * Cost:    the provider's.
+ * Source:  -
+ */
+size_t hx_alloc_size(const void *ptr);
+
+struct hx_text;
+
+/**
+ * hx_heap_stats() - the provider's figures; zeroes before the heap is up.
+ * hx_heap_show() - lines that only this provider has, for /mem/heap.
+ * hx_heap_check() - have the provider verify all its invariants.
+ * hx_heap_n_refused() - bad frees refused since boot.
+ * hx_heap_provider() - the provider's name; "" before the heap is up.
+ * @out: receives them
+ *
+ * Returns: as above; check: 0, also if the provider has no such function, or -HX_EBADMSG.
+ * Context: thread or boot.
+ * Locks:   the provider's (rank HX_RANK_HEAP).
+ * Owner:   the name is constant.
+ * Cost:    up to O(blocks), with interrupts off.
+ * Source:  -
+ */
+void hx_heap_stats(struct hx_heap_stats *out);
+void hx_heap_show(struct hx_text *out);
+HX_MUST_CHECK int hx_heap_check(void);
+uint64_t hx_heap_n_refused(void);
+const char *hx_heap_provider(void);
+
+/**
+ * hx_heap_fail_at() - make the k-th allocation from now on fail, once. For tests.
+ * @k: 1 = the next one; 0 disarms
+ *
+ * Returns: what was left to count of the k before; 0: that allocation was reached.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    constant; does nothing without CONFIG_FAULT_INJECTION.
+ * Source:  SQLite, "How SQLite Is Tested", 3.1 (out-of-memory testing).
+ */
+uint64_t hx_heap_fail_at(uint64_t k);
+
+#endif

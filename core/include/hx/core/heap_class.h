@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a kernel heap provides: blocks of any size, from pages that core gives. One instance.
+ */
+#ifndef HX_CORE_HEAP_CLASS_H
+#define HX_CORE_HEAP_CLASS_H
+
+#include <hx/base.h>
+
+#define HX_HEAP_ABI		1u
+#define HX_HEAP_ALIGN		16u	/* every block is aligned to this at least */
+#define HX_HEAP_MAX_BYTES	((size_t)1 << 30)	/* core refuses larger blocks */
+
+struct hx_text;
+
+struct hx_heap_stats {
+	uint64_t reserved_bytes;	/* taken from frames */
+	uint64_t used_bytes;		/* in blocks handed out, as the provider rounds them */
+	uint64_t used_max_bytes;	/* high-water mark; a provider may be coarse here */
+	uint64_t n_allocs, n_frees, n_failed;
+};
+
+/* [B] boot.  [A] any context but NMI; the provider does its own locking (rank HX_RANK_HEAP) or
+ * needs none; it may call hx_frames_alloc(). Sizes are 1..HX_HEAP_MAX_BYTES: core has checked. */
+struct hx_heap_ops {
+	uint32_t abi;		/* HX_HEAP_ABI */
+	const char *name;	/* "bump", "slab" */
+	int (*init)(void);					/* [B] 0 or negative */
+	/* [A] aligned to HX_HEAP_ALIGN. NULL: no memory. */
+	void *(*alloc)(size_t size_bytes);
+	/* [A] align a power of two above HX_HEAP_ALIGN, at most HX_PAGE_SIZE. NULL: no memory. */
+	void *(*alloc_aligned)(size_t size_bytes, size_t align);
+	/* [A] 0, also for NULL. Else it returns what hx_heap_refuse() does with -HX_EINVAL: not the
+	 * start of a block of this heap (foreign, interior, or its pages went back to frames), or
+	 * -HX_EEXIST: free already. On error nothing changed, and nothing but RAM was read.
+	 * hx_free() is a jump to it, which is why it reports by itself. */
+	int (*free)(void *ptr);
+	/* [A] usable bytes of a live block; 0 if it is none. */
+	size_t (*size_of)(const void *ptr);
+	void (*stats)(struct hx_heap_stats *out);		/* [A] */
+	void (*show)(struct hx_text *out);	/* [A] optional: lines for /mem/heap */
+	int (*check)(void);	/* [A] optional: verify own invariants; 0 or -HX_EBADMSG */
+	void (*fini)(void);	/* [B] give everything back to frames (tests) */
+};
+
+/**
+ * hx_heap_refuse() - name a bad free: hx_bug in debug builds, else logged; and counted.
+ * hx_heap_set_refusal() - a test listens in: then nothing is logged and nothing stops.
+ * @ptr:    what was to be freed
+ * @why:    -HX_EEXIST free already; -HX_EINVAL no block of this heap
+ * @listen: called instead of the report; NULL puts the report back
+ *
+ * Returns: refuse: @why.
+ * Context: any but NMI; the provider holds no lock.
+ * Locks:   the log's.
+ * Owner:   -
+ * Cost:    a line in the log.
+ * Source:  -
+ */
+int hx_heap_refuse(const void *ptr, int why);
+void hx_heap_set_refusal(void (*listen)(const void *ptr, int why));
+
+/**
+ * hx_heap_start() - put one provider to work.
+ * hx_heap_stop() - end that; its blocks die with it.
+ * @ops: the provider; a build with a sole provider uses that one, whatever @ops says
+ *
+ * Returns: 0, or what its init() answers.
+ * Context: boot, one CPU: the component "heap" does this, and tests for each provider.
+ * Locks:   none.
+ * Owner:   the provider takes pages from frames, and gives them back.
+ * Cost:    the provider's.
+ * Source:  -
+ */
+HX_MUST_CHECK int hx_heap_start(const struct hx_heap_ops *ops);
+void hx_heap_stop(void);
+
+HX_SECTION_BOUNDS(hx_heap_classes, struct hx_heap_ops);
+#define HX_HEAP_CLASS(ops)	HX_REGISTER(hx_heap_classes, ops, struct hx_heap_ops, &(ops))
+
+#endif

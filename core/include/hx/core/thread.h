@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel threads: a stack, a saved context, a state. Which one runs next is the scheduler
+ * provider's decision (hx/core/sched_class.h); that it runs, and that it is on exactly one queue
+ * or running on exactly one CPU, is core's.
+ *
+ *	        create            pick                  exit
+ *	(NEW) ---------> READY ---------> RUNNING --------------> DEAD --join--> gone
+ *	                 ^  ^               |  |
+ *	                 |  +--- yield, ----+  | wait, sleep, join, lock
+ *	                 |       preempt       v
+ *	                 +------ wake ------ BLOCKED
+ */
+#ifndef HX_CORE_THREAD_H
+#define HX_CORE_THREAD_H
+
+#include <hx/base.h>
+#include <hx/core/list.h>
+#include <hx/core/rbtree.h>
+#include <hx/core/wait.h>
+#include <hx/hal/context.h>
+#include <hx/hal/percpu.h>
+
+#define HX_THREAD_NAME_MAX	24
+#define HX_PRIO_DEFAULT		120	/* 0..139, lower is more urgent; below 100: real time */
+#define HX_PRIO_LOWEST		139
+
+enum hx_thread_state {
+	HX_THREAD_NEW,		/* made, never run */
+	HX_THREAD_READY,	/* on the run queue */
+	HX_THREAD_RUNNING,	/* on a CPU */
+	HX_THREAD_BLOCKED,	/* on a wait queue, perhaps with a timeout */
+	HX_THREAD_DEAD,		/* ended; waits for its join */
+};
+
+struct hx_runq;
+
+/* A one-shot timer; fn runs in interrupt context with interrupts off. Field key: t timers lock. */
+struct hx_timer {
+	struct hx_rb_node node;			/* t */
+	hx_ns_t deadline_ns;			/* t absolute */
+	void (*fn)(struct hx_timer *timer);	/* constant while started */
+};
+
+/*
+ * Field keys: c constant after creation, q run queue lock, w lock of the wait queue it is on,
+ * j lock of all joins, s itself only, T lock of the table of all threads.
+ */
+struct hx_thread {
+	struct hx_context ctx;			/* q valid while not running */
+	uint8_t state;				/* q enum hx_thread_state; READY: at the provider */
+	uint8_t prio;				/* q 0..139 */
+	uint8_t flags;				/* c enum hx_thread_flags */
+	uint8_t has_timeout;			/* w its timer was started for this wait */
+	uint32_t id;				/* c from 1, never reused within 2^32 */
+	struct hx_runq *rq;			/* c its CPU's run queue */
+	struct hx_list run_link;		/* q for the provider's queue */
+	uint64_t sched_priv[6];			/* q the provider's words, zero at creation */
+	uint64_t ran_cycles;			/* q total; while it runs, less its start */
+	uint64_t n_switches;			/* q times put on a CPU */
+	uint32_t slice_ns;			/* q 0: the provider's default */
+	int32_t wake_result;			/* w 0, or -HX_ETIMEDOUT */
+	struct hx_list wait_link;		/* w */
+	struct hx_wait_queue *waits_on;		/* w valid if has_timeout */
+	struct hx_timer timeout;		/* w valid if has_timeout */
+	struct hx_thread *joiner;		/* j who waits in hx_thread_join() */
+	int32_t exit_value;			/* j */
+	uint32_t reserved;
+	int (*fn)(void *arg);			/* c */
+	void *arg;				/* c */
+	void *stack;				/* c lowest byte; NULL: the boot stack */
+	size_t stack_bytes;			/* c */
+	struct hx_list all_link;		/* T */
+	char name[HX_THREAD_NAME_MAX];		/* c */
+};
+
+enum hx_thread_flags {
+	HX_THREAD_OWN_STACK = 1,	/* stack given by the caller */
+	HX_THREAD_IDLE = 2,
+	HX_THREAD_STATIC = 4,		/* struct given by the caller */
+	HX_THREAD_DETACHED = 8,		/* freed at exit; nobody joins */
+};
+
+struct hx_thread_params {
+	const char *name;		/* copied, cut to HX_THREAD_NAME_MAX - 1; NULL: "" */
+	int (*fn)(void *arg);		/* its return value is the exit value */
+	void *arg;
+	uint8_t prio;			/* 0..139; use HX_PRIO_DEFAULT */
+	uint8_t flags;			/* HX_THREAD_DETACHED or 0 */
+	void *stack;			/* aligned to 16; NULL: allocated, with a guard page */
+	size_t stack_bytes;		/* with stack: its size, a multiple of 16 */
+};
+
+/**
+ * hx_thread_create() - make a thread and start it.
+ * @p:   what it runs, and how; read during the call only
+ * @out: receives the thread, for hx_thread_join(); NULL allowed if detached; garbage on error
+ *
+ * Returns: 0; -HX_EINVAL no function, priority above 139, other flags, a stack that is too small or
+ *          not aligned, or @out NULL though not detached; -HX_ENOMEM; -HX_ENFILE no stack slot.
+ * Context: thread, does not sleep; a more urgent thread may run before it returns.
+ * Locks:   takes those of the heap and of stacks, HX_RANK_THREADS, HX_RANK_RUNQ.
+ * Owner:   the caller, until hx_thread_join(); nobody if detached. A given stack stays the caller's
+ *          and must live until the join, of a detached thread for ever.
+ * Cost:    two allocations and about 200 instructions; first frees detached threads that ended.
+ * Source:  -
+ */
+HX_MUST_CHECK int hx_thread_create(const struct hx_thread_params *p, struct hx_thread **out);
+
+/**
+ * hx_thread_init() - the same with the caller's struct and stack.
+ * @t: filled; the caller's until the join returns
+ * @p: as in hx_thread_create(); stack is required, HX_THREAD_DETACHED refused: nobody could know
+ *     when @t may be used again
+ *
+ * Returns: 0; -HX_EINVAL as above.
+ * Context: thread, does not sleep; a more urgent thread may run before it returns.
+ * Locks:   takes HX_RANK_THREADS, HX_RANK_RUNQ.
+ * Owner:   struct and stack stay the caller's.
+ * Cost:    about 150 instructions; allocates nothing.
+ * Source:  -
+ */
+HX_MUST_CHECK int hx_thread_init(struct hx_thread *t, const struct hx_thread_params *p);
+
+/**
+ * hx_thread_join() - wait for a thread's end, take its exit value, free it.
+ * @t:          made by hx_thread_create() or hx_thread_init()
+ * @timeout_ns: how long to wait; 0 just asks, HX_FOREVER never gives up
+ * @exit_value: receives what it returned or gave to hx_thread_exit(); may be NULL
+ *
+ * Returns: 0; -HX_EDEADLK itself; -HX_EINVAL detached; -HX_EBUSY somebody else waits for it;
+ *          -HX_ETIMEDOUT not ended yet, everything as before.
+ * Context: thread, may sleep.
+ * Locks:   takes the lock of joins (HX_RANK_WAIT), HX_RANK_THREADS; then those of heap and stacks.
+ * Owner:   after 0, @t is gone (created) or the caller's again (initialised).
+ * Cost:    one switch if it has not ended, else about 60 instructions and two frees.
+ * Source:  POSIX pthread_join(). Differs: a second joiner is refused instead of undefined.
+ */
+int hx_thread_join(struct hx_thread *t, hx_ns_t timeout_ns, int *exit_value);
+
+/**
+ * hx_thread_exit() - end the calling thread; returning from its function does the same.
+ * @exit_value: for the joiner
+ *
+ * Returns: never.
+ * Context: thread, nothing held.
+ * Locks:   takes the lock of joins (HX_RANK_WAIT), HX_RANK_RUNQ; detached also HX_RANK_THREADS.
+ * Owner:   memory goes at the join; of a detached thread when the idle thread runs or the next
+ *          thread is created, never while its stack is in use.
+ * Cost:    one switch.
+ * Source:  -
+ */
+HX_NORETURN void hx_thread_exit(int exit_value);
+
+/**
+ * hx_yield() - let another ready thread run, if the scheduler sees one.
+ *
+ * Returns: when it is this thread's turn again.
+ * Context: thread, nothing held.
+ * Locks:   takes HX_RANK_RUNQ if another thread is ready.
+ * Owner:   -
+ * Cost:    about 15 instructions alone, else one switch.
+ * Source:  -
+ */
+void hx_yield(void);
+
+/**
+ * hx_sleep_ns() - do nothing for at least so long.
+ * @ns: rounded up to the next tick (CONFIG_TICK_HZ); 0 is a yield
+ *
+ * Returns: not before @ns have passed.
+ * Context: thread, nothing held; before threads exist it spins.
+ * Locks:   takes HX_RANK_WAIT, HX_RANK_TIMERS, HX_RANK_RUNQ.
+ * Owner:   -
+ * Cost:    O(log n) in the timers that run, two switches.
+ * Source:  -
+ */
+void hx_sleep_ns(hx_ns_t ns);
+
+/**
+ * hx_thread_set_prio() - make a thread more or less urgent.
+ * @t:    a thread that was not joined yet
+ * @prio: 0..HX_PRIO_LOWEST, lower is more urgent
+ *
+ * Returns: 0; -HX_ERANGE.
+ * Context: any but NMI; in thread context another thread may run before it returns.
+ * Locks:   takes HX_RANK_RUNQ.
+ * Owner:   -
+ * Cost:    the provider's prio_changed, O(1) in all of ours.
+ * Source:  -
+ */
+int hx_thread_set_prio(struct hx_thread *t, unsigned prio);
+
+/**
+ * hx_thread_foreach() - visit all threads by id, also dead ones not joined yet.
+ * hx_thread_count() - how many there are.
+ * @visit: called with the table's lock held: no sleep, no thread creation, no output that may wait;
+ *         returns false to stop
+ * @arg:   given to @visit
+ *
+ * Returns: nothing.
+ * Context: thread.
+ * Locks:   holds HX_RANK_THREADS during the calls.
+ * Owner:   @visit borrows the thread.
+ * Cost:    O(threads), preemption off meanwhile.
+ * Source:  -
+ */
+void hx_thread_foreach(bool (*visit)(struct hx_thread *t, void *arg), void *arg);
+
+/* How many threads there are, with idle and dead ones. Thread context, O(threads). */
+unsigned hx_thread_count(void);
+
+/* The running thread; NULL before threads exist. In an interrupt: the interrupted one. */
+static inline struct hx_thread *hx_thread_self(void)
+{
+	return hx_percpu()->current;
+}
+
+/**
+ * hx_timer_start() - call timer->fn once, at a point in time; restarts a timer that runs.
+ * @t:           its fn is set; its node is zero or was started before
+ * @deadline_ns: in hx_now_ns() time; in the past: at the next tick
+ *
+ * Returns: nothing.
+ * Context: any but NMI, also the timer's own fn.
+ * Locks:   takes HX_RANK_TIMERS; fn is called without it.
+ * Owner:   the caller keeps @t alive until it fired or was cancelled.
+ * Cost:    O(log n) in the timers that run; fires up to one tick late.
+ * Source:  -
+ */
+void hx_timer_start(struct hx_timer *t, hx_ns_t deadline_ns);
+
+/**
+ * hx_timer_cancel() - stop a timer.
+ * @t: started or not
+ *
+ * Returns: true if it ran and now will not fire; false if it has fired or never ran.
+ * Context: any but NMI.
+ * Locks:   takes HX_RANK_TIMERS.
+ * Owner:   @t is the caller's again.
+ * Cost:    O(log n).
+ * Source:  -
+ */
+bool hx_timer_cancel(struct hx_timer *t);
+
+/**
+ * hx_can_sleep() - whether sleeping is allowed here.
+ *
+ * Returns: true if threads run, interrupts are on and preemption is not disabled.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a few loads.
+ * Source:  -
+ */
+bool hx_can_sleep(void);
+#define hx_assert_can_sleep()	hx_assert(hx_can_sleep())
+
+#endif

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The end of a kernel that cannot go on: one report on the early console, then the exit code.
+ *
+ * Nothing here takes a lock, allocates or waits. What the report reads may itself be broken, so it
+ * goes from the surest to the least sure: reason, exception, registers, thread, callers, log. A
+ * panic inside the report is told in one line; a third one says nothing and leaves.
+ */
+#include <hx/base.h>
+#include <hx/core/assert.h>
+#include <hx/core/console_dev.h>
+#include <hx/core/log.h>
+#include <hx/core/panic.h>
+#include <hx/core/stack.h>
+#include <hx/core/text.h>
+#include <hx/core/thread.h>
+#include <hx/hal/cpu.h>
+#include <hx/hal/earlycon.h>
+#include <hx/hal/percpu.h>
+#include <hx/hal/power.h>
+#include <hx/hal/trap.h>
+
+#define LOG_LINES	8
+#define REGISTERS_PER_LINE	4
+#define DESCRIPTION_MAX	160
+
+static uint32_t n_panics;	/* interrupts are off when it is counted up */
+
+static void panic_put(struct hx_text *t, const char *bytes, size_t n)
+{
+	hx_earlycon_write(bytes, n);
+}
+
+static void put_reason(struct hx_text *out, const char *fmt, va_list ap)
+{
+	hx_text_puts(out, "\nPANIC: ");
+	hx_text_vprintf(out, fmt, ap);
+	hx_text_puts(out, "\n");
+}
+
+static void put_registers(struct hx_text *out, const struct hx_trap_frame *f)
+{
+	const char *name;
+	uint64_t value;
+	unsigned idx;
+
+	for (idx = 0; hx_trap_register(f, idx, &name, &value); idx++)
+		hx_text_printf(out, "%s%-6s %016llx", idx % REGISTERS_PER_LINE == 0 ? "\n  " : "  ",
+			       name, (unsigned long long)value);
+	hx_text_puts(out, "\n");
+}
+
+/*
+ * A push that does not fit faults in the guard page, or, when the machine cannot even push the
+ * exception, comes as a double fault with the stack pointer still on the last good byte.
+ */
+static bool is_overflow(const struct hx_trap_frame *f)
+{
+	uintptr_t sp = hx_trap_sp(f);
+
+	return hx_stack_is_guard(hx_trap_fault_address(f)) || hx_stack_is_guard(sp) ||
+	       hx_stack_is_guard(sp - 1);
+}
+
+static void put_trap(struct hx_text *out, const struct hx_trap_frame *f)
+{
+	char text[DESCRIPTION_MAX];
+
+	hx_trap_describe(f, text, sizeof(text));
+	hx_text_printf(out, "exception: %s: %s\n", hx_trap_name(f), text);
+	if (is_overflow(f))
+		hx_text_puts(out, "stack overflow: the access hit the guard page below a stack\n");
+	hx_text_puts(out, "registers:");
+	put_registers(out, f);
+}
+
+static void put_thread(struct hx_text *out)
+{
+	const struct hx_percpu *cpu = hx_percpu();
+
+	if (cpu->current == NULL)
+		hx_text_puts(out, "thread: none yet");
+	else
+		hx_text_printf(out, "thread: %u %.*s", cpu->current->id, HX_THREAD_NAME_MAX,
+			       cpu->current->name);
+	hx_text_printf(out, ", cpu %u%s\n", cpu->cpu,
+		       cpu->irq_depth > 0 ? ", in an interrupt" : "");
+}
+
+HX_NORETURN void hx_vpanic(const struct hx_trap_frame *f, const char *fmt, va_list ap)
+{
+	struct hx_text out = { .put = panic_put };
+	struct hx_console_dev *console;
+	uint32_t depth;
+
+	hx_irq_disable();
+	hx_lock_check_stop();
+	depth = n_panics++;
+	if (depth > 1)
+		hx_hal_exit(HX_EXIT_PANIC);
+	if (depth == 1) {
+		put_reason(&out, fmt, ap);
+		if (f != NULL)
+			hx_text_printf(&out, "%s at %#lx, ", hx_trap_name(f),
+				       (unsigned long)hx_trap_pc(f));
+		hx_text_puts(&out, "while reporting the first one\n");
+		hx_hal_exit(HX_EXIT_PANIC);
+	}
+	put_reason(&out, fmt, ap);
+	if (f != NULL)
+		put_trap(&out, f);
+	put_thread(&out);
+	hx_text_puts(&out, "callers:\n");
+	hx_show_backtrace(&out, f);
+	hx_text_puts(&out, "log:\n");
+	hx_log_show_last(&out, LOG_LINES);
+	/* What the console's driver still holds is older, but its device may be ill: last. */
+	console = hx_console_dev_active();
+	if (console->flush != NULL)
+		console->flush(console);
+	hx_hal_exit(HX_EXIT_PANIC);
+}
+
+HX_NORETURN void hx_panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	hx_vpanic(NULL, fmt, ap);
+}
+
+static HX_NORETURN HX_PRINTF(2, 3) void trap_panic(const struct hx_trap_frame *f, const char *fmt,
+						   ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	hx_vpanic(f, fmt, ap);
+}
+
+static bool panic_trap(struct hx_trap_frame *f)
+{
+	trap_panic(f, "%s in the kernel", hx_trap_name(f));
+}
+
+static void panic_bug(const char *fmt, va_list ap)
+{
+	hx_vpanic(NULL, fmt, ap);
+}
+
+void hx_panic_init(void)
+{
+	hx_bug_set_hook(panic_bug);
+	hx_trap_set_upcall(panic_trap);
+}

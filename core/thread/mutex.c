@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Mutex and semaphore: one atomic word each while nobody waits, the wait queue otherwise.
+ *
+ * Both words have one value that says "ask the queue" (mutex: bit 0; semaphore: -1). It is set and
+ * cleared only under the queue's lock; the fast paths never match it, so they fall through to the
+ * slow ones. It may stay behind when a waiter times out: the next one on the slow path repairs it.
+ */
+#include <hx/core/mutex.h>
+
+#include "thread_priv.h"
+
+#define MUTEX_WAITERS	((uintptr_t)1)
+#define SEM_WAITERS	(-1)
+
+static inline bool mutex_change(struct hx_mutex *m, uintptr_t from, uintptr_t to)
+{
+	return __atomic_compare_exchange_n(&m->owner, &from, to, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
+static inline bool sem_change(struct hx_sem *s, int32_t from, int32_t to)
+{
+	return __atomic_compare_exchange_n(&s->count, &from, to, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
+static HX_NOINLINE int mutex_lock_slow(struct hx_mutex *m, hx_ns_t timeout_ns)
+{
+	uintptr_t self = (uintptr_t)hx_thread_self(), owner;
+	hx_irqflags_t flags = hx_spin_lock_irqsave(&m->queue.lock);
+	int result;
+
+	do {
+		owner = m->owner;
+		if ((owner & ~MUTEX_WAITERS) == self) {
+			hx_spin_unlock_irqrestore(&m->queue.lock, flags);
+			hx_bug("mutex %p is locked twice by one thread", (void *)m);
+		}
+	} while (!mutex_change(m, owner, owner == 0 ? self : owner | MUTEX_WAITERS));
+	if (owner != 0 && timeout_ns != 0) {
+		result = wait_and_drop(&m->queue, timeout_ns);	/* 0: it was handed to us */
+	} else {
+		hx_spin_release_(&m->queue.lock);
+		result = owner == 0 ? 0 : -HX_ETIMEDOUT;
+	}
+	hx_irq_restore(flags);
+	return result;
+}
+
+void hx_mutex_lock(struct hx_mutex *m)
+{
+	hx_assert(hx_thread_self() == NULL || hx_can_sleep());
+	if (HX_UNLIKELY(!mutex_change(m, 0, (uintptr_t)hx_thread_self())))
+		mutex_lock_slow(m, HX_FOREVER);
+}
+
+int hx_mutex_lock_timeout(struct hx_mutex *m, hx_ns_t timeout_ns)
+{
+	hx_assert(hx_thread_self() == NULL || hx_can_sleep());
+	if (HX_LIKELY(mutex_change(m, 0, (uintptr_t)hx_thread_self())))
+		return 0;
+	return mutex_lock_slow(m, timeout_ns);
+}
+
+bool hx_mutex_trylock(struct hx_mutex *m)
+{
+	return mutex_change(m, 0, (uintptr_t)hx_thread_self());
+}
+
+static HX_NOINLINE void mutex_unlock_slow(struct hx_mutex *m)
+{
+	hx_irqflags_t flags = hx_spin_lock_irqsave(&m->queue.lock);
+	struct hx_thread *heir = wait_first(&m->queue);
+
+	if ((m->owner & ~MUTEX_WAITERS) != (uintptr_t)hx_thread_self()) {
+		hx_spin_unlock_irqrestore(&m->queue.lock, flags);
+		hx_bug("mutex %p is unlocked by a thread that does not own it", (void *)m);
+	}
+	if (heir != NULL)
+		wait_wake(heir, 0);
+	/* Bit 0 is set, so nobody changes the word without the lock. */
+	m->owner = (uintptr_t)heir | (hx_list_is_empty(&m->queue.waiters) ? 0 : MUTEX_WAITERS);
+	hx_wake_end(&m->queue, flags);
+}
+
+void hx_mutex_unlock(struct hx_mutex *m)
+{
+	if (HX_UNLIKELY(!mutex_change(m, (uintptr_t)hx_thread_self(), 0)))
+		mutex_unlock_slow(m);
+}
+
+static HX_NOINLINE int sem_take_slow(struct hx_sem *s, hx_ns_t timeout_ns)
+{
+	hx_irqflags_t flags;
+	int32_t count;
+	int result = 0;
+
+	if (timeout_ns == 0)
+		return -HX_EAGAIN;
+	hx_assert_can_sleep();
+	flags = hx_spin_lock_irqsave(&s->queue.lock);
+	do {
+		count = s->count;
+	} while (!sem_change(s, count, count > 0 ? count - 1 : SEM_WAITERS));
+	if (count > 0)
+		hx_spin_release_(&s->queue.lock);
+	else
+		result = wait_and_drop(&s->queue, timeout_ns);	/* 0: a permit was handed to us */
+	hx_irq_restore(flags);
+	return result;
+}
+
+int hx_sem_take(struct hx_sem *s, hx_ns_t timeout_ns)
+{
+	int32_t count = s->count;
+
+	while (HX_LIKELY(count > 0)) {
+		if (HX_LIKELY(__atomic_compare_exchange_n(&s->count, &count, count - 1, false,
+							  __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
+			return 0;
+	}
+	return sem_take_slow(s, timeout_ns);
+}
+
+static HX_NOINLINE void sem_give_slow(struct hx_sem *s)
+{
+	hx_irqflags_t flags = hx_spin_lock_irqsave(&s->queue.lock);
+	struct hx_thread *heir = wait_first(&s->queue);
+	int32_t count;
+
+	if (heir != NULL) {
+		wait_wake(heir, 0);
+		if (hx_list_is_empty(&s->queue.waiters))
+			s->count = 0;		/* was SEM_WAITERS: only changed with the lock */
+	} else {
+		do {
+			count = s->count;
+			if (count == HX_SEM_MAX) {
+				hx_spin_unlock_irqrestore(&s->queue.lock, flags);
+				hx_bug("semaphore %p has %d permits, no room for one more",
+				       (void *)s, count);
+			}
+		} while (!sem_change(s, count, count == SEM_WAITERS ? 1 : count + 1));
+	}
+	hx_wake_end(&s->queue, flags);
+}
+
+void hx_sem_give(struct hx_sem *s)
+{
+	int32_t count = s->count;
+
+	/* One comparison for both odd cases: SEM_WAITERS is the largest unsigned number. */
+	while (HX_LIKELY((uint32_t)count < HX_SEM_MAX)) {
+		if (HX_LIKELY(__atomic_compare_exchange_n(&s->count, &count, count + 1, false,
+							  __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
+			return;
+	}
+	sem_give_slow(s);
+}

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Waiting, locks and timers on the host machine in virtual time, where a timeout is exact and a
+ * race can be laid out step by step.
+ */
+#include "hx_test.h"
+#include <hx/core/mutex.h>
+#include <hx/core/time.h>
+#include <hx/hal/timer.h>
+
+#include "thread_priv.h"
+
+#define TICK_NS		(HX_NS_PER_S / CONFIG_TICK_HZ)
+#define N_TIMERS	200u
+
+static const struct hx_sched_ops *scheduler;	/* which one the tests run under */
+
+static int setup(void **state)
+{
+	char words[64];
+
+	snprintf(words, sizeof(words), "helix.slot.scheduler=%s", scheduler->name);
+	hx_test_machine_with(&(struct hx_host_params){ .mem_bytes = 32 * HX_MIB,
+						       .cmdline = words });
+	hx_test_start("threads");
+	assert_ptr_equal(sched_ops(), scheduler);
+	return 0;
+}
+
+static struct hx_thread *start(int (*fn)(void *arg), void *arg)
+{
+	struct hx_thread_params p = {
+		.name = "t", .fn = fn, .arg = arg, .prio = HX_PRIO_DEFAULT,
+	};
+	struct hx_thread *t = NULL;
+
+	assert_int_equal(hx_thread_create(&p, &t), 0);
+	return t;
+}
+
+static int end_of(struct hx_thread *t)
+{
+	int value = 0;
+
+	assert_int_equal(hx_thread_join(t, HX_FOREVER, &value), 0);
+	return value;
+}
+
+/* Until it waits. */
+static void let_block(struct hx_thread *t)
+{
+	while (t->state != HX_THREAD_BLOCKED)
+		hx_yield();
+}
+
+/* ---- sleep and timeouts */
+
+static void sleep_ends_at_the_first_tick_after_its_time(void **state)
+{
+	static const hx_ns_t lengths[] = {
+		1, TICK_NS - 1, TICK_NS, TICK_NS + 1, 3600 * HX_NS_PER_S,
+	};
+
+	for (size_t i = 0; i < HX_ARRAY_LEN(lengths); i++) {
+		hx_ns_t start_ns = hx_now_ns();
+
+		assert_int_equal(start_ns % TICK_NS, 0);
+		hx_sleep_ns(lengths[i]);
+		assert_int_equal(hx_now_ns() - start_ns,
+				 (lengths[i] + TICK_NS - 1) / TICK_NS * TICK_NS);
+	}
+}
+
+/* ---- semaphore */
+
+struct take {
+	struct hx_sem *sem;
+	hx_ns_t timeout_ns;
+};
+
+static int take(void *arg)
+{
+	struct take *a = arg;
+
+	return hx_sem_take(a->sem, a->timeout_ns);
+}
+
+static void sem_counts_permits(void **state)
+{
+	struct hx_sem s = HX_SEM_INIT(s, 2);
+
+	assert_int_equal(hx_sem_take(&s, 0), 0);
+	assert_int_equal(hx_sem_take(&s, HX_FOREVER), 0);
+	assert_int_equal(hx_sem_take(&s, 0), -HX_EAGAIN);
+	hx_sem_give(&s);
+	assert_int_equal(hx_sem_take(&s, HX_FOREVER), 0);
+}
+
+static void sem_with_all_permits_takes_no_more(void **state)
+{
+	struct hx_sem s;
+
+	hx_sem_init(&s, HX_SEM_MAX - 1);
+	hx_sem_give(&s);
+	assert_true(HX_TEST_ENDS(HX_TEST_BUG, "2147483647 permits", hx_sem_give(&s)));
+}
+
+static void sem_permit_goes_to_the_longest_waiter(void **state)
+{
+	struct hx_sem s = HX_SEM_INIT(s, 0);
+	struct take a = { &s, HX_FOREVER };
+	struct hx_thread *first = start(take, &a), *second;
+
+	let_block(first);
+	second = start(take, &a);
+	let_block(second);
+	hx_sem_give(&s);
+	/* Handed over: who runs cannot snatch it. */
+	assert_int_equal(hx_sem_take(&s, 0), -HX_EAGAIN);
+	assert_int_not_equal(first->state, HX_THREAD_BLOCKED);
+	assert_int_equal(second->state, HX_THREAD_BLOCKED);
+	assert_int_equal(end_of(first), 0);
+	hx_sem_give(&s);
+	assert_int_equal(end_of(second), 0);
+	assert_int_equal(s.count, 0);
+}
+
+/* One waiter gives up, one stays: the mark "somebody waits" neither loses nor invents a permit. */
+static void sem_timeout_among_waiters_keeps_the_count(void **state)
+{
+	struct hx_sem s = HX_SEM_INIT(s, 0);
+	struct take brief = { &s, 2 * TICK_NS }, patient = { &s, HX_FOREVER };
+	struct hx_thread *a = start(take, &brief), *b;
+
+	let_block(a);
+	b = start(take, &patient);
+	let_block(b);
+	assert_int_equal(end_of(a), -HX_ETIMEDOUT);
+	hx_sem_give(&s);
+	assert_int_equal(end_of(b), 0);
+	a = start(take, &brief);
+	assert_int_equal(end_of(a), -HX_ETIMEDOUT);
+	assert_int_equal(hx_sem_take(&s, 0), -HX_EAGAIN);
+	hx_sem_give(&s);
+	hx_sem_give(&s);
+	assert_int_equal(s.count, 2);
+}
+
+/* The timeout has taken the waiter off the queue, but the waiter has not run yet. */
+static void sem_given_between_timeout_and_its_notice_is_kept(void **state)
+{
+	struct hx_sem s = HX_SEM_INIT(s, 0);
+	struct take brief = { &s, TICK_NS };
+	struct hx_thread *a = start(take, &brief);
+
+	let_block(a);
+	hx_preempt_disable();
+	while (a->state == HX_THREAD_BLOCKED)
+		hx_cpu_relax();
+	hx_sem_give(&s);
+	hx_preempt_enable();
+	assert_int_equal(end_of(a), -HX_ETIMEDOUT);
+	assert_int_equal(hx_sem_take(&s, 0), 0);
+}
+
+/* ---- mutex */
+
+static struct hx_mutex mutex;
+
+static int lock_for_a_while(void *arg)
+{
+	int err = hx_mutex_lock_timeout(&mutex, (hx_ns_t)(uintptr_t)arg);
+
+	if (err == 0) {
+		hx_sleep_ns(TICK_NS);
+		hx_mutex_unlock(&mutex);
+	}
+	return err;
+}
+
+static void mutex_misuse_is_caught(void **state)
+{
+	hx_mutex_init(&mutex);
+	assert_true(HX_TEST_ENDS(HX_TEST_BUG, "does not own", hx_mutex_unlock(&mutex)));
+	hx_mutex_init(&mutex);
+	hx_mutex_lock(&mutex);
+	assert_true(HX_TEST_ENDS(HX_TEST_BUG, "locked twice", hx_mutex_lock(&mutex)));
+	hx_mutex_init(&mutex);
+}
+
+static void mutex_passes_from_waiter_to_waiter(void **state)
+{
+	struct hx_thread *t[4];
+
+	hx_mutex_init(&mutex);
+	hx_mutex_lock(&mutex);
+	for (unsigned i = 0; i < 4; i++) {
+		t[i] = start(lock_for_a_while, (void *)(uintptr_t)HX_FOREVER);
+		let_block(t[i]);
+	}
+	hx_mutex_unlock(&mutex);
+	assert_int_equal(mutex.owner, (uintptr_t)t[0] | 1);
+	assert_false(hx_mutex_trylock(&mutex));
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(end_of(t[i]), 0);
+	assert_int_equal(mutex.owner, 0);
+}
+
+static void mutex_timeout_leaves_it_usable(void **state)
+{
+	struct hx_thread *t;
+
+	hx_mutex_init(&mutex);
+	hx_mutex_lock(&mutex);
+	t = start(lock_for_a_while, (void *)(uintptr_t)(2 * TICK_NS));
+	assert_int_equal(end_of(t), -HX_ETIMEDOUT);
+	t = start(lock_for_a_while, (void *)(uintptr_t)0);
+	assert_int_equal(end_of(t), -HX_ETIMEDOUT);
+	hx_mutex_unlock(&mutex);
+	assert_int_equal(mutex.owner, 0);
+	assert_true(hx_mutex_trylock(&mutex));
+	hx_mutex_unlock(&mutex);
+}
+
+/* Before threads exist there is one flow; what it locks must not stop it. */
+static void mutex_before_threads_is_free(void **state)
+{
+	hx_test_machine(32 * HX_MIB);
+	hx_mutex_init(&mutex);
+	hx_mutex_lock(&mutex);
+	hx_mutex_unlock(&mutex);
+	assert_true(hx_mutex_trylock(&mutex));
+	hx_mutex_unlock(&mutex);
+	assert_int_equal(mutex.owner, 0);
+	hx_host_stop();
+}
+
+/* ---- wait queues */
+
+static struct hx_wait_queue queue = HX_WAIT_QUEUE_INIT(queue);
+
+static int wait_once(void *arg)
+{
+	hx_irqflags_t flags = hx_spin_lock_irqsave(&queue.lock);
+	int err = hx_wait_locked(&queue, (hx_ns_t)(uintptr_t)arg);
+
+	hx_spin_unlock_irqrestore(&queue.lock, flags);
+	return err;
+}
+
+static unsigned wake(bool all)
+{
+	hx_irqflags_t flags = hx_spin_lock_irqsave(&queue.lock);
+	unsigned n = all ? hx_wake_all_locked(&queue) : hx_wake_one_locked(&queue);
+
+	hx_wake_end(&queue, flags);
+	return n;
+}
+
+static void waking_an_empty_queue_wakes_nobody(void **state)
+{
+	assert_int_equal(wake(false), 0);
+	assert_int_equal(wake(true), 0);
+}
+
+static void wake_one_takes_the_first_and_wake_all_the_rest(void **state)
+{
+	struct hx_thread *t[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		t[i] = start(wait_once, (void *)(uintptr_t)HX_FOREVER);
+		let_block(t[i]);
+	}
+	assert_int_equal(wake(false), 1);
+	assert_int_not_equal(t[0]->state, HX_THREAD_BLOCKED);
+	assert_int_equal(t[1]->state, HX_THREAD_BLOCKED);
+	assert_int_equal(wake(true), 2);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(end_of(t[i]), 0);
+}
+
+static void wake_stops_the_timeout(void **state)
+{
+	struct hx_thread *t = start(wait_once, (void *)(uintptr_t)(5 * TICK_NS));
+
+	let_block(t);
+	assert_true(t->timeout.node.linked);
+	assert_int_equal(wake(false), 1);
+	assert_false(t->timeout.node.linked);
+	assert_int_equal(end_of(t), 0);
+	hx_sleep_ns(10 * TICK_NS);	/* nothing fires into the freed thread (ASan would see) */
+}
+
+static void timeout_with_no_end_never_comes(void **state)
+{
+	struct hx_thread *t;
+
+	hx_sleep_ns(TICK_NS);
+	t = start(wait_once, (void *)(uintptr_t)(HX_FOREVER - 1));
+	let_block(t);
+	assert_true(t->timeout.deadline_ns >= HX_FOREVER - 1);	/* and has not wrapped */
+	hx_sleep_ns(3600 * HX_NS_PER_S);
+	assert_int_equal(t->state, HX_THREAD_BLOCKED);
+	assert_int_equal(wake(false), 1);
+	assert_int_equal(end_of(t), 0);
+}
+
+/* ---- timers, against a sorted list */
+
+static struct hx_timer timers[N_TIMERS];
+static hx_ns_t due[N_TIMERS];
+static bool has_fired[N_TIMERS];
+static hx_ns_t last_due;
+static unsigned n_fired;
+
+static void note(struct hx_timer *timer)
+{
+	size_t i = (size_t)(timer - timers);
+
+	assert_false(has_fired[i]);
+	has_fired[i] = true;
+	n_fired++;
+	assert_true(due[i] >= last_due);
+	last_due = due[i];
+	assert_in_range(hx_now_ns(), due[i], due[i] + TICK_NS);
+	assert_false(hx_irq_are_enabled());
+}
+
+static void timers_fire_once_in_order_of_deadlines(void **state)
+{
+	uint64_t rnd = hx_test_seed();
+	hx_ns_t now = hx_now_ns();
+	unsigned n_cancelled = 0;
+
+	memset(has_fired, 0, sizeof(has_fired));
+	n_fired = 0;
+	last_due = 0;
+	for (unsigned round = 0; round < 2; round++) {		/* the second restarts each */
+		for (unsigned i = 0; i < N_TIMERS; i++) {
+			timers[i].fn = note;
+			due[i] = now + TICK_NS + hx_test_random_below(&rnd, 50 * TICK_NS);
+			hx_timer_start(&timers[i], due[i]);
+		}
+	}
+	for (unsigned i = 0; i < N_TIMERS; i += 7, n_cancelled++)
+		assert_true(hx_timer_cancel(&timers[i]));
+	hx_sleep_ns(60 * TICK_NS);
+	assert_int_equal(n_fired, N_TIMERS - n_cancelled);
+	for (unsigned i = 0; i < N_TIMERS; i++) {
+		assert_int_equal(has_fired[i], i % 7 != 0);
+		assert_false(hx_timer_cancel(&timers[i]));
+	}
+}
+
+static unsigned n_again;
+
+static void fire_again(struct hx_timer *timer)
+{
+	if (++n_again < 5)
+		hx_timer_start(timer, 0);	/* long past: at the next tick, not in this one */
+}
+
+static void timer_may_restart_itself(void **state)
+{
+	static struct hx_timer t = { .fn = fire_again };
+	uint64_t ticks = hx_time_ticks();
+
+	n_again = 0;
+	hx_timer_start(&t, hx_now_ns());
+	while (n_again < 5)
+		hx_cpu_relax();
+	assert_int_equal(hx_time_ticks() - ticks, 5);
+}
+
+/* ---- preemption */
+
+static volatile bool stop;
+
+static int spin(void *arg)
+{
+	volatile uint64_t *n = arg;
+
+	while (!stop) {
+		(*n)++;
+		hx_cpu_relax();
+	}
+	return 0;
+}
+
+static void spinning_threads_share_the_cpu(void **state)
+{
+	static uint64_t n[2];
+	struct hx_thread *t[2];
+
+	if (sched_ops()->tick == NULL)
+		skip();
+	stop = false;
+	for (unsigned i = 0; i < 2; i++) {
+		n[i] = 0;
+		t[i] = start(spin, &n[i]);
+	}
+	hx_sleep_ns(400 * HX_NS_PER_MS);
+	stop = true;
+	assert_int_equal(end_of(t[0]) + end_of(t[1]), 0);
+	assert_true(n[0] > 0 && n[1] > 0);
+	assert_true(n[0] < 2 * n[1] && n[1] < 2 * n[0]);
+}
+
+static void preemption_waits_until_it_is_allowed(void **state)
+{
+	static uint64_t n;
+	struct hx_thread *t;
+
+	if (sched_ops()->tick == NULL)
+		skip();
+	stop = false;
+	n = 0;
+	hx_preempt_disable();
+	t = start(spin, &n);
+	for (hx_ns_t end = hx_now_ns() + 500 * HX_NS_PER_MS; hx_now_ns() < end; )
+		hx_cpu_relax();
+	assert_int_equal(n, 0);
+	assert_false(hx_can_sleep());
+	hx_preempt_enable();		/* the slice ended long ago */
+	assert_true(n > 0);
+	stop = true;
+	assert_int_equal(end_of(t), 0);
+}
+
+#define TEST(f)	{ .name = #f, .test_func = (f), .setup_func = setup, \
+		  .teardown_func = hx_test_machine_teardown }
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(sleep_ends_at_the_first_tick_after_its_time),
+		TEST(sem_counts_permits),
+		TEST(sem_with_all_permits_takes_no_more),
+		TEST(sem_permit_goes_to_the_longest_waiter),
+		TEST(sem_timeout_among_waiters_keeps_the_count),
+		TEST(sem_given_between_timeout_and_its_notice_is_kept),
+		TEST(mutex_misuse_is_caught),
+		TEST(mutex_passes_from_waiter_to_waiter),
+		TEST(mutex_timeout_leaves_it_usable),
+		TEST(waking_an_empty_queue_wakes_nobody),
+		TEST(wake_one_takes_the_first_and_wake_all_the_rest),
+		TEST(wake_stops_the_timeout),
+		TEST(timeout_with_no_end_never_comes),
+		TEST(timers_fire_once_in_order_of_deadlines),
+		TEST(timer_may_restart_itself),
+		TEST(spinning_threads_share_the_cpu),
+		TEST(preemption_waits_until_it_is_allowed),
+		cmocka_unit_test(mutex_before_threads_is_free),
+	};
+	const struct hx_sched_ops *const *it;
+	int failed = 0;
+
+	HX_SECTION_FOREACH(it, hx_sched_classes) {
+		scheduler = *it;
+		failed += cmocka_run_group_tests_name(scheduler->name, tests, NULL, NULL);
+	}
+	return failed;
+}

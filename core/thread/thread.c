@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Threads from creation to the last byte freed, and the component that brings them up.
+ *
+ * Who frees what, and when: nobody can free the stack it runs on. A joinable thread is freed by its
+ * joiner, which runs only after the last switch away from it. A detached one is put on the list
+ * thread_dead, with interrupts off up to its last switch; the idle thread and hx_thread_create()
+ * empty that list, so no more memory waits there than died since the last creation.
+ */
+#include <hx/core/heap.h>
+#include <hx/core/init.h>
+#include <hx/core/stack.h>
+#include <hx/core/string.h>
+
+#include "thread_priv.h"
+
+/* HX_RANK_THREADS; also guards all_link. */
+struct hx_spinlock thread_lock = HX_SPINLOCK_INIT("threads", HX_RANK_THREADS);
+static struct hx_list thread_all = HX_LIST_INIT(thread_all);	/* thread_lock; ids ascend */
+static struct hx_list thread_dead = HX_LIST_INIT(thread_dead);	/* thread_lock; nobody joins them */
+static struct hx_wait_queue thread_joins = HX_WAIT_QUEUE_INIT(thread_joins);	/* with a timeout */
+static uint32_t thread_last_id;		/* thread_lock */
+
+static struct hx_thread thread_main, thread_idle;
+
+/* The first function of every thread. It comes out of the switch that started it. */
+static void thread_entry(void *arg)
+{
+	struct hx_thread *self = arg;
+
+	quiet_unlock(&sched_this_rq()->lock);
+	hx_irq_enable();
+	hx_thread_exit(self->fn(self->arg));
+}
+
+/* The table knows t, and t its number. */
+static HX_ALWAYS_INLINE void thread_add(struct hx_thread *t)
+{
+	quiet_lock(&thread_lock);
+	t->id = ++thread_last_id;
+	hx_list_push_back(&thread_all, &t->all_link);
+	quiet_unlock(&thread_lock);
+}
+
+/*
+ * Check what was asked for, fill t, make it ready. Field by field and not memset(): what the first
+ * switch or wait sets anyway is left alone.
+ */
+static HX_NOINLINE int thread_make(struct hx_thread *t, const struct hx_thread_params *p,
+				   void *stack, size_t stack_bytes, unsigned flags)
+{
+	const char *name = p->name;
+	hx_irqflags_t irq;
+	size_t i;
+	bool now;
+
+	if (p->fn == NULL || p->prio > HX_PRIO_LOWEST || stack == NULL ||
+	    stack_bytes < HX_CONTEXT_STACK_MIN || (((uintptr_t)stack | stack_bytes) & 15) != 0)
+		return -HX_EINVAL;
+	t->prio = p->prio;
+	t->flags = (uint8_t)flags;
+	t->has_timeout = 0;
+	t->rq = sched_this_rq();
+	for (i = 0; i < HX_ARRAY_LEN(t->sched_priv); i++)
+		t->sched_priv[i] = 0;
+	t->ran_cycles = 0;
+	t->n_switches = 0;
+	t->slice_ns = 0;
+	t->joiner = NULL;
+	t->fn = p->fn;
+	t->arg = p->arg;
+	t->stack = stack;
+	t->stack_bytes = stack_bytes;
+	for (i = 0; name != NULL && name[i] != '\0' && i < HX_THREAD_NAME_MAX - 1; i++)
+		t->name[i] = name[i];
+	t->name[i] = '\0';
+	hx_context_init(&t->ctx, stack, stack_bytes, thread_entry, t);
+	irq = hx_irq_save();
+	if (HX_ENABLED(DEBUG_ASSERT))
+		t->state = HX_THREAD_NEW;
+	thread_add(t);
+	now = runq_make_ready(t, false);
+	hx_irq_restore(irq);
+	if (now)
+		hx_preempt_point();
+	return 0;
+}
+
+int hx_thread_init(struct hx_thread *t, const struct hx_thread_params *p)
+{
+	if (p->flags != 0)
+		return -HX_EINVAL;
+	return thread_make(t, p, p->stack, p->stack_bytes, HX_THREAD_STATIC | HX_THREAD_OWN_STACK);
+}
+
+int hx_thread_create(const struct hx_thread_params *p, struct hx_thread **out)
+{
+	unsigned flags = p->flags;
+	size_t stack_bytes = p->stack_bytes;
+	void *stack = p->stack;
+	struct hx_thread *t;
+	int err;
+
+	if ((flags & ~HX_THREAD_DETACHED) != 0 || (flags == 0 && out == NULL))
+		return -HX_EINVAL;
+	thread_reap();
+	t = hx_alloc(sizeof(*t));
+	if (t == NULL)
+		return -HX_ENOMEM;
+	if (stack != NULL) {
+		flags |= HX_THREAD_OWN_STACK;
+	} else {
+		err = hx_stack_alloc(&stack, &stack_bytes);
+		if (err != 0)
+			goto free_thread;
+	}
+	/* The caller must know t before it can run, and end. */
+	if (out != NULL)
+		*out = t;
+	err = thread_make(t, p, stack, stack_bytes, flags);
+	if (err == 0)
+		return 0;
+	if (p->stack == NULL)
+		hx_stack_free(stack);
+free_thread:
+	hx_free(t);
+	return err;
+}
+
+/* t is on no list and on no CPU. */
+static void thread_free(struct hx_thread *t)
+{
+	hx_context_fini(&t->ctx);
+	if (t->flags & HX_THREAD_STATIC)
+		return;
+	if (!(t->flags & HX_THREAD_OWN_STACK))
+		hx_stack_free(t->stack);
+	hx_free(t);
+}
+
+static void thread_free_idle(void)
+{
+	hx_context_fini(&thread_idle.ctx);
+	hx_stack_free(thread_idle.stack);
+}
+
+void thread_reap(void)
+{
+	struct hx_list *n;
+
+	while (!hx_list_is_empty(&thread_dead)) {	/* just a hint; the pop has the lock */
+		hx_spin_lock(&thread_lock);
+		n = hx_list_pop_front(&thread_dead);
+		hx_spin_unlock(&thread_lock);
+		if (n != NULL)
+			thread_free(HX_LIST_ENTRY(n, struct hx_thread, all_link));
+	}
+}
+
+void hx_thread_exit(int exit_value)
+{
+	struct hx_thread *self = hx_thread_self(), *joiner, *next;
+	struct hx_runq *rq = sched_this_rq();
+
+	hx_assert_can_sleep();
+	/* From here to the last switch nobody else runs on this CPU, so nobody frees our stack. */
+	hx_irq_disable();
+	if (HX_UNLIKELY(self->flags & HX_THREAD_DETACHED)) {
+		quiet_lock(&thread_lock);
+		hx_list_unlink(&self->all_link);
+		hx_list_push_back(&thread_dead, &self->all_link);
+		quiet_unlock(&thread_lock);
+	}
+	quiet_lock(&thread_joins.lock);
+	self->exit_value = exit_value;
+	self->state = HX_THREAD_DEAD;
+	joiner = self->joiner;
+	/* One that has timed out is not BLOCKED any more; it finds us DEAD when it runs. */
+	if (joiner == NULL || joiner->state != HX_THREAD_BLOCKED) {
+		quiet_lock(&rq->lock);
+		next = runq_next(rq);
+	} else {
+		if (HX_UNLIKELY(joiner->has_timeout))
+			wait_end(joiner, 0);
+		quiet_lock(&rq->lock);
+		runq_enqueue(rq, joiner, HX_ENQUEUE_WAKE);
+		next = runq_pick(rq);	/* one in, one out */
+	}
+	quiet_unlock(&thread_joins.lock);
+	runq_switch(rq, self, next);
+	hx_bug("thread %u ran after its end", self->id);
+}
+
+/* Wait for t, which runs still; the lock of joins is held, and dropped. Without a timeout there is
+ * nothing to look for in a queue: t knows its joiner. */
+static int thread_wait_for(struct hx_thread *t, hx_ns_t timeout_ns)
+{
+	struct hx_thread *self = hx_thread_self();
+	struct hx_runq *rq = sched_this_rq();
+	int err;
+
+	t->joiner = self;
+	if (HX_LIKELY(timeout_ns == HX_FOREVER)) {
+		quiet_lock(&rq->lock);
+		self->state = HX_THREAD_BLOCKED;
+		quiet_unlock(&thread_joins.lock);
+		runq_switch(rq, self, runq_next(rq));
+		quiet_unlock(&rq->lock);
+		return 0;
+	}
+	err = wait_and_drop(&thread_joins, timeout_ns);
+	quiet_lock(&thread_joins.lock);
+	t->joiner = NULL;
+	if (t->state == HX_THREAD_DEAD)
+		err = 0;	/* perhaps after the timeout, before we ran */
+	quiet_unlock(&thread_joins.lock);
+	return err;
+}
+
+/* 0: t is dead, and no list knows it any more. */
+static int thread_wait_end(struct hx_thread *t, hx_ns_t timeout_ns)
+{
+	hx_irqflags_t flags = hx_irq_save();
+	int err = 0;
+
+	quiet_lock(&thread_joins.lock);
+	if (t->joiner == NULL && t->state != HX_THREAD_DEAD && timeout_ns != 0) {
+		err = thread_wait_for(t, timeout_ns);
+	} else {
+		if (t->joiner != NULL)
+			err = -HX_EBUSY;
+		else if (t->state != HX_THREAD_DEAD)
+			err = -HX_ETIMEDOUT;
+		quiet_unlock(&thread_joins.lock);
+	}
+	if (err == 0) {
+		quiet_lock(&thread_lock);
+		hx_list_unlink(&t->all_link);
+		quiet_unlock(&thread_lock);
+	}
+	hx_irq_restore(flags);
+	return err;
+}
+
+int hx_thread_join(struct hx_thread *t, hx_ns_t timeout_ns, int *exit_value)
+{
+	int err;
+
+	if (t == hx_thread_self())
+		return -HX_EDEADLK;
+	if (t->flags & HX_THREAD_DETACHED)
+		return -HX_EINVAL;
+	hx_assert_can_sleep();
+	err = thread_wait_end(t, timeout_ns);
+	if (err != 0)
+		return err;
+	if (exit_value != NULL)
+		*exit_value = t->exit_value;
+	thread_free(t);
+	return 0;
+}
+
+void hx_thread_foreach(bool (*visit)(struct hx_thread *t, void *arg), void *arg)
+{
+	struct hx_list *n;
+
+	hx_spin_lock(&thread_lock);
+	HX_LIST_FOREACH(n, &thread_all) {
+		if (!visit(HX_LIST_ENTRY(n, struct hx_thread, all_link), arg))
+			break;
+	}
+	hx_spin_unlock(&thread_lock);
+}
+
+unsigned hx_thread_count(void)
+{
+	const struct hx_list *n;
+	unsigned count = 0;
+
+	hx_spin_lock(&thread_lock);
+	HX_LIST_FOREACH(n, &thread_all)
+		count++;
+	HX_LIST_FOREACH(n, &thread_dead)
+		count++;
+	hx_spin_unlock(&thread_lock);
+	return count;
+}
+
+static int thread_idle_fn(void *arg)
+{
+	sched_idle_loop();
+}
+
+/* Main and idle: zeroed, with the few fields that are not zero. */
+static void thread_make_static(struct hx_thread *t, const char *name, uint8_t prio, uint8_t flags)
+{
+	memset(t, 0, sizeof(*t));
+	t->prio = prio;
+	t->flags = flags | HX_THREAD_STATIC;
+	t->rq = sched_this_rq();
+	hx_strlcpy(t->name, name, sizeof(t->name));
+	thread_add(t);
+}
+
+static void thread_forget_all(void)
+{
+	hx_list_init(&thread_all);
+	thread_last_id = 0;
+}
+
+/* The boot flow becomes thread 1 "main"; thread 2 is the boot CPU's idle thread. */
+static int threads_init(void)
+{
+	size_t stack_bytes;
+	void *stack;
+	int err = hx_stack_alloc(&stack, &stack_bytes);
+
+	if (err != 0)
+		return err;
+	thread_make_static(&thread_main, "main", HX_PRIO_DEFAULT, HX_THREAD_OWN_STACK);
+	thread_make_static(&thread_idle, "idle", HX_PRIO_LOWEST, HX_THREAD_IDLE);
+	thread_idle.fn = thread_idle_fn;
+	thread_idle.stack = stack;
+	thread_idle.stack_bytes = stack_bytes;
+	hx_context_init(&thread_idle.ctx, stack, stack_bytes, thread_entry, &thread_idle);
+	err = sched_start(&thread_main, &thread_idle);
+	if (err != 0) {
+		thread_forget_all();
+		thread_free_idle();
+		return err;
+	}
+	time_tick_start();
+	hx_irq_enable();
+	return 0;
+}
+
+/* The calling thread, whichever it is, goes on as the only flow, with interrupts off as at boot. */
+static void threads_shutdown(void)
+{
+	const struct hx_thread *self = hx_thread_self();
+
+	time_tick_stop();
+	hx_irq_disable();
+	thread_reap();
+	sched_stop();
+	if (self != &thread_idle)
+		thread_free_idle();
+	thread_forget_all();
+}
+
+HX_COMPONENT(threads) = {
+	.name = "threads", .phase = HX_PHASE_CORE, .version = 1,
+	.needs = "irq time heap stacks cmdline", .gives = "scheduler",
+	.init = threads_init, .shutdown = threads_shutdown,
+};

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Threads in the booted kernel: they run, switch, end, give their memory back, and no stack touches
+ * its neighbour. Helpers have the priority of the thread that tests, so that they take turns under
+ * every scheduler.
+ */
+#include <hx/core/frames.h>
+#include <hx/core/heap.h>
+#include <hx/core/ktest.h>
+#include <hx/core/printf.h>
+#include <hx/core/string.h>
+#include <hx/core/text.h>
+#include <hx/core/time.h>
+#include <hx/hal/timer.h>
+
+#include "thread_priv.h"
+
+#define TEST_STACK	((size_t)(HX_CONTEXT_STACK_MIN + 8192))
+#define CANARY_BYTES	64u
+#define CANARY		0xc5u
+#define N_SPINNERS	2u
+#define N_CYCLES	1000u
+#define TICK_NS		(HX_NS_PER_S / CONFIG_TICK_HZ)
+
+static struct hx_thread_params params(int (*fn)(void *arg), void *arg)
+{
+	return (struct hx_thread_params){
+		.name = "ktest", .fn = fn, .arg = arg, .prio = hx_thread_self()->prio,
+	};
+}
+
+static int square(void *arg)
+{
+	uintptr_t n = (uintptr_t)arg;
+
+	if (n % 2 == 0)
+		hx_thread_exit((int)(n * n));
+	return (int)(n * n);
+}
+
+HX_KTEST(thread_join_gives_exit_value)
+{
+	struct hx_thread *threads[8];
+	struct hx_thread_params p;
+	int value = 0;
+
+	for (uintptr_t i = 0; i < HX_ARRAY_LEN(threads); i++) {
+		p = params(square, (void *)i);
+		hx_require(t, hx_thread_create(&p, &threads[i]) == 0);
+	}
+	for (unsigned i = 0; i < HX_ARRAY_LEN(threads); i++) {
+		hx_expect(t, hx_thread_join(threads[i], HX_FOREVER, &value) == 0);
+		hx_expect(t, value == (int)(i * i));
+	}
+}
+
+static int yield_and_count(void *arg)
+{
+	volatile unsigned *count = arg;
+
+	for (unsigned i = 0; i < 100; i++) {
+		(*count)++;
+		hx_yield();
+	}
+	return 0;
+}
+
+HX_KTEST(thread_yield_alternates)
+{
+	static volatile unsigned count;
+	struct hx_thread *other;
+	struct hx_thread_params p = params(yield_and_count, (void *)(uintptr_t)&count);
+	uint64_t before = hx_thread_self()->n_switches;
+	unsigned last = 0, n_seen = 0;
+
+	count = 0;
+	hx_require(t, hx_thread_create(&p, &other) == 0);
+	for (unsigned i = 0; i < 200 && count < 100; i++) {
+		hx_yield();
+		n_seen += count > last;
+		last = count;
+	}
+	hx_expect(t, count == 100);
+	hx_expect(t, n_seen >= 90);	/* a tick may take a turn */
+	hx_expect(t, hx_thread_self()->n_switches - before >= 90);
+	hx_expect(t, hx_thread_join(other, HX_FOREVER, NULL) == 0);
+}
+
+struct spinner {
+	volatile uint64_t count;
+	volatile bool *stop;
+};
+
+static int spin(void *arg)
+{
+	struct spinner *s = arg;
+
+	while (!*s->stop) {
+		s->count++;
+		hx_cpu_relax();
+	}
+	return 0;
+}
+
+HX_KTEST(sched_tick_preempts_spinning_threads)
+{
+	static struct spinner spinners[N_SPINNERS];
+	static volatile bool stop;
+	struct hx_thread *threads[N_SPINNERS];
+	unsigned i;
+
+	if (sched_ops()->tick == NULL) {
+		hx_ktest_skip(t, "the scheduler never preempts");
+		return;
+	}
+	stop = false;
+	for (i = 0; i < N_SPINNERS; i++) {
+		struct hx_thread_params p = params(spin, &spinners[i]);
+
+		spinners[i].count = 0;
+		spinners[i].stop = &stop;
+		hx_require(t, hx_thread_create(&p, &threads[i]) == 0);
+	}
+	hx_sleep_ns(200 * HX_NS_PER_MS);
+	stop = true;
+	for (i = 0; i < N_SPINNERS; i++)
+		hx_expect(t, hx_thread_join(threads[i], HX_FOREVER, NULL) == 0);
+	hx_expect(t, spinners[0].count > 0 && spinners[1].count > 0);
+}
+
+HX_KTEST(thread_sleep_lasts)
+{
+	static const hx_ns_t lengths[] = { 1, HX_NS_PER_MS, 25 * HX_NS_PER_MS, 100 * HX_NS_PER_MS };
+
+	for (unsigned i = 0; i < HX_ARRAY_LEN(lengths); i++) {
+		hx_ns_t start = hx_now_ns();
+		uint64_t ticks = hx_time_ticks();
+
+		hx_sleep_ns(lengths[i]);
+		hx_expect(t, hx_now_ns() - start >= lengths[i]);
+		/* Rounded up to a tick. Counted, not timed: emulators may lose time. */
+		hx_expect(t, hx_time_ticks() - ticks <= lengths[i] / TICK_NS + 3);
+	}
+}
+
+static int sleep_long(void *arg)
+{
+	hx_sleep_ns(20 * TICK_NS);
+	return 5;
+}
+
+HX_KTEST(thread_join_refuses)
+{
+	struct hx_thread_params p = params(sleep_long, NULL);
+	struct hx_thread *other = NULL;
+	int value = 0;
+
+	hx_expect(t, hx_thread_join(hx_thread_self(), HX_FOREVER, NULL) == -HX_EDEADLK);
+	hx_require(t, hx_thread_create(&p, &other) == 0);
+	hx_expect(t, hx_thread_join(other, 0, NULL) == -HX_ETIMEDOUT);
+	hx_expect(t, hx_thread_join(other, TICK_NS, NULL) == -HX_ETIMEDOUT);
+	hx_expect(t, hx_thread_join(other, HX_FOREVER, &value) == 0 && value == 5);
+	other = NULL;
+	p.prio = HX_PRIO_LOWEST + 1;
+	hx_expect(t, hx_thread_create(&p, &other) == -HX_EINVAL);
+	p.prio = HX_PRIO_DEFAULT;
+	p.fn = NULL;
+	hx_expect(t, hx_thread_create(&p, &other) == -HX_EINVAL);
+	p.fn = sleep_long;
+	hx_expect(t, hx_thread_create(&p, NULL) == -HX_EINVAL);
+}
+
+static int nothing(void *arg)
+{
+	return 0;
+}
+
+static int count_down(void *arg)
+{
+	__atomic_fetch_sub((unsigned *)arg, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* Threads one after the other: joined ones, then detached ones in bursts. */
+static bool run_threads(unsigned n)
+{
+	static unsigned n_left;
+	struct hx_thread_params p = params(nothing, NULL);
+	struct hx_thread *other;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (hx_thread_create(&p, &other) != 0 ||
+		    hx_thread_join(other, HX_FOREVER, NULL) != 0)
+			return false;
+	}
+	p = params(count_down, &n_left);
+	p.flags = HX_THREAD_DETACHED;
+	for (unsigned i = 0; i < n; i++) {
+		__atomic_fetch_add(&n_left, 1, __ATOMIC_RELAXED);
+		if (hx_thread_create(&p, NULL) != 0)
+			return false;
+		if (i % 10 == 9)
+			hx_sleep_ns(1);		/* idle frees what has ended */
+	}
+	while (n_left != 0)
+		hx_sleep_ns(1);
+	hx_sleep_ns(2 * TICK_NS);
+	return true;
+}
+
+HX_KTEST(thread_1000_leave_memory_as_before)
+{
+	struct hx_heap_stats before, after;
+	uint64_t free_before, free_after;
+	unsigned n_threads;
+
+	hx_require(t, run_threads(20));		/* fills the caches of stacks and blocks */
+	n_threads = hx_thread_count();
+	hx_heap_stats(&before);
+	free_before = hx_frames_n_free();
+	hx_require(t, run_threads(N_CYCLES));
+	hx_heap_stats(&after);
+	free_after = hx_frames_n_free();
+	hx_expect(t, hx_thread_count() == n_threads);
+	hx_expect(t, after.used_bytes == before.used_bytes);
+	/* Frames may have moved into the heap's reserve, but nowhere else. */
+	hx_expect(t, free_after * HX_PAGE_SIZE + after.reserved_bytes ==
+		     free_before * HX_PAGE_SIZE + before.reserved_bytes);
+}
+
+/* Calls itself, formats text and yields at each depth. */
+static unsigned dig(unsigned depth)
+{
+	char text[64];
+	int len = hx_snprintf(text, sizeof(text), "depth %u of thread %u", depth,
+			      hx_thread_self()->id);
+
+	hx_yield();
+	if (depth > 0)
+		len += (int)dig(depth - 1);
+	return (unsigned)len + (unsigned)(text[0] == 'd');
+}
+
+static int dig_thread(void *arg)
+{
+	return (int)dig(12);
+}
+
+HX_KTEST(thread_stacks_do_not_touch_neighbours)
+{
+	/* canary, stack, canary, stack, canary */
+	static uint8_t area[3 * CANARY_BYTES + 2 * TEST_STACK] HX_ALIGNED(16);
+	static struct hx_thread threads[2];
+	unsigned i, k;
+
+	memset(area, CANARY, sizeof(area));
+	for (i = 0; i < 2; i++) {
+		struct hx_thread_params p = params(dig_thread, NULL);
+
+		p.stack = area + CANARY_BYTES + i * (CANARY_BYTES + TEST_STACK);
+		p.stack_bytes = TEST_STACK;
+		hx_require(t, hx_thread_init(&threads[i], &p) == 0);
+	}
+	for (i = 0; i < 2; i++) {
+		int value = 0;
+
+		hx_expect(t, hx_thread_join(&threads[i], HX_FOREVER, &value) == 0 && value > 0);
+	}
+	for (i = 0; i < 3; i++) {
+		const uint8_t *canary = area + i * (CANARY_BYTES + TEST_STACK);
+
+		for (k = 0; k < CANARY_BYTES && canary[k] == CANARY; k++)
+			;
+		hx_expect(t, k == CANARY_BYTES);
+	}
+	/* It did run on them. */
+	hx_expect(t, area[CANARY_BYTES + TEST_STACK - 8] != CANARY ||
+		     area[CANARY_BYTES + TEST_STACK - 16] != CANARY ||
+		     area[CANARY_BYTES + TEST_STACK - 64] != CANARY);
+}
+
+static volatile bool urgent_ran;
+
+static int be_urgent(void *arg)
+{
+	urgent_ran = true;
+	return 0;
+}
+
+HX_KTEST(sched_more_urgent_thread_runs_at_once)
+{
+	struct hx_thread_params p = params(be_urgent, NULL);
+	struct hx_thread *other;
+	uint8_t prio = hx_thread_self()->prio;
+
+	if (sched_ops()->preempts == NULL) {
+		hx_ktest_skip(t, "the scheduler knows no urgency");
+		return;
+	}
+	hx_require(t, prio > 0 && prio < HX_PRIO_LOWEST);
+	urgent_ran = false;
+	p.prio = prio - 1;
+	hx_require(t, hx_thread_create(&p, &other) == 0);
+	hx_expect(t, urgent_ran);
+	hx_expect(t, hx_thread_join(other, HX_FOREVER, NULL) == 0);
+
+	/* While preemption is off it waits; then it runs before the next line. */
+	urgent_ran = false;
+	hx_preempt_disable();
+	hx_require(t, hx_thread_create(&p, &other) == 0);
+	hx_expect(t, !urgent_ran);
+	hx_preempt_enable();
+	hx_expect(t, urgent_ran);
+	hx_expect(t, hx_thread_join(other, HX_FOREVER, NULL) == 0);
+
+	/* A less urgent one runs when its priority is raised. */
+	urgent_ran = false;
+	p.prio = prio + 1;
+	hx_require(t, hx_thread_create(&p, &other) == 0);
+	hx_expect(t, !urgent_ran);
+	hx_expect(t, hx_thread_set_prio(other, HX_PRIO_LOWEST + 1) == -HX_ERANGE);
+	hx_expect(t, hx_thread_set_prio(other, prio - 1u) == 0);
+	hx_expect(t, urgent_ran);
+	hx_expect(t, hx_thread_join(other, HX_FOREVER, NULL) == 0);
+
+	/* Or when the running thread lowers its own. */
+	urgent_ran = false;
+	p.prio = prio;
+	hx_require(t, hx_thread_create(&p, &other) == 0);
+	hx_expect(t, !urgent_ran);
+	hx_expect(t, hx_thread_set_prio(hx_thread_self(), prio + 1u) == 0);
+	hx_expect(t, urgent_ran);
+	hx_expect(t, hx_thread_set_prio(hx_thread_self(), prio) == 0);
+	hx_expect(t, hx_thread_join(other, HX_FOREVER, NULL) == 0);
+}
