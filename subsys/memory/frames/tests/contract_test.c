@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every frame allocator must do, run over each one that is registered: through its ops on a
+ * zone made by hand, then through core's front on whole machines of several sizes.
+ */
+#include <hx/config/core_lib.h>
+#include <hx/core/frames.h>
+#include <hx/hal/mmu.h>
+#include <hx_test.h>
+
+#define BASE_PFN	0x801u		/* odd on purpose: not aligned to any order above 0 */
+#define MAX_PAGES	6000u
+#define MACHINE_BYTES	((uint64_t)64 << 20)
+
+struct range {
+	hx_pfn_t start, end;
+};
+
+static const struct hx_frames_ops *ops;
+static struct hx_zone zone;
+static uint8_t owner[MAX_PAGES + 1];	/* the model: 0 free, 1 taken, 2 hole */
+static uint64_t rng_state;
+
+static uint64_t rng(void)
+{
+	rng_state ^= rng_state << 13;
+	rng_state ^= rng_state >> 7;
+	rng_state ^= rng_state << 17;
+	return rng_state;
+}
+
+static int machine_on(void **state)
+{
+	struct hx_host_params p = { .mem_bytes = MACHINE_BYTES, .seed = 1 };
+	const struct hx_boot_info *info;
+
+	ops = *state;
+	rng_state = 88172645463325252ull;
+	return hx_host_start(&p, &info);
+}
+
+static int machine_off(void **state)
+{
+	free(zone.meta);
+	zone.meta = NULL;
+	hx_frames_stop();
+	hx_host_stop();
+	return 0;
+}
+
+/* A zone of the given free ranges (page numbers relative to BASE_PFN). */
+static void make_zone(const struct range *r, unsigned n)
+{
+	memset(&zone, 0, sizeof(zone));
+	memset(owner, 2, sizeof(owner));
+	zone.name = "test";
+	zone.start = BASE_PFN + r[0].start;
+	zone.end = BASE_PFN + r[n - 1].end;
+	zone.n_span = zone.end - zone.start;
+	zone.meta_bytes = ops->meta_bytes(zone.n_span);
+	zone.meta = malloc(zone.meta_bytes);
+	memset(zone.meta, 0x5a, zone.meta_bytes);	/* init() may not count on zeroes */
+	assert_int_equal(ops->init(&zone), 0);
+	for (unsigned i = 0; i < n; i++) {
+		ops->add_range(&zone, BASE_PFN + r[i].start, BASE_PFN + r[i].end);
+		zone.n_pages += r[i].end - r[i].start;
+		memset(owner + r[i].start, 0, r[i].end - r[i].start);
+	}
+	zone.n_free = zone.n_pages;
+}
+
+static void check_zone(void)
+{
+	uint64_t by_order[HX_FRAMES_MAX_ORDER + 1] = { 0 }, n = 0;
+
+	if (ops->check != NULL)
+		assert_int_equal(ops->check(&zone), 0);
+	if (ops->count_free == NULL)
+		return;
+	ops->count_free(&zone, by_order);
+	for (unsigned k = 0; k <= HX_FRAMES_MAX_ORDER; k++)
+		n += by_order[k] << k;
+	assert_int_equal(n, zone.n_free);
+}
+
+/* Take a block, check the answer against the model, fill it so that overlaps with links show. */
+static int take(unsigned order, hx_pfn_t *pfn)
+{
+	uint64_t n = 1ull << order;
+	int err = ops->alloc(&zone, order, pfn);
+
+	if (err != 0) {
+		assert_int_equal(err, -HX_ENOMEM);
+		return err;
+	}
+	assert_int_equal(*pfn & (n - 1), 0);
+	assert_true(*pfn >= zone.start && *pfn + n <= zone.end);
+	for (uint64_t i = 0; i < n; i++) {
+		assert_int_equal(owner[*pfn - BASE_PFN + i], 0);
+		owner[*pfn - BASE_PFN + i] = 1;
+	}
+	memset(hx_phys_to_virt(*pfn << HX_PAGE_SHIFT), 0xa5, HX_PAGE_SIZE);
+	zone.n_free -= n;
+	return 0;
+}
+
+static void give(hx_pfn_t pfn, unsigned order)
+{
+	assert_int_equal(ops->free(&zone, pfn, order), 0);
+	memset(owner + (pfn - BASE_PFN), 0, 1u << order);
+	zone.n_free += 1ull << order;
+}
+
+static uint64_t drain(unsigned order, hx_pfn_t *pfns)
+{
+	uint64_t n = 0;
+
+	while (take(order, &pfns[n]) == 0)
+		n++;
+	return n;
+}
+
+/* How many blocks of an order the model can still give: aligned, all free. */
+static uint64_t model_blocks(unsigned order)
+{
+	uint64_t n = 0, size = 1ull << order;
+
+	hx_pfn_t end = BASE_PFN + MAX_PAGES;
+
+	for (hx_pfn_t p = hx_align_up(BASE_PFN, size); p + size <= end; p += size) {
+		uint64_t i = 0;
+
+		while (i < size && owner[p - BASE_PFN + i] == 0)
+			i++;
+		n += i == size;
+	}
+	return n;
+}
+
+static const struct range plain[] = { { 0, MAX_PAGES } };
+static const struct range holed[] = { { 3, 4 }, { 7, 64 }, { 65, 1500 }, { 1501, 1502 },
+				      { 1600, 4097 }, { 5000, 5999 } };
+
+static void each_order_is_aligned_and_exhausts_and_recovers(void **state)
+{
+	static hx_pfn_t pfns[MAX_PAGES];
+
+	make_zone(plain, 1);
+	for (unsigned order = 0; order <= HX_FRAMES_MAX_ORDER; order++) {
+		uint64_t expected = model_blocks(order), n = drain(order, pfns);
+
+		assert_int_equal(n, expected);
+		check_zone();
+		while (n-- > 0)
+			give(pfns[n], order);
+		assert_int_equal(zone.n_free, MAX_PAGES);
+		check_zone();
+		expected = model_blocks(HX_FRAMES_MAX_ORDER);
+		n = drain(HX_FRAMES_MAX_ORDER, pfns);
+		assert_int_equal(n, expected);
+		while (n-- > 0)
+			give(pfns[n], HX_FRAMES_MAX_ORDER);
+	}
+}
+
+static void holes_are_never_given_and_never_taken_back(void **state)
+{
+	static hx_pfn_t pfns[MAX_PAGES];
+	uint64_t n;
+
+	make_zone(holed, HX_ARRAY_LEN(holed));
+	n = drain(0, pfns);
+	assert_int_equal(n, zone.n_pages);
+	for (hx_pfn_t p = zone.start; p < zone.end; p++) {
+		if (owner[p - BASE_PFN] == 2)
+			assert_int_equal(ops->free(&zone, p, 0), -HX_EINVAL);
+	}
+	assert_int_equal(zone.n_free, 0);
+	while (n-- > 0)
+		give(pfns[n], 0);
+	check_zone();
+	for (unsigned order = HX_FRAMES_MAX_ORDER; order > 0; order--) {
+		uint64_t expected = model_blocks(order);
+
+		n = drain(order, pfns);
+		assert_int_equal(n, expected);
+		while (n-- > 0)
+			give(pfns[n], order);
+	}
+	check_zone();
+}
+
+static void double_free_is_named_whatever_merged(void **state)
+{
+	hx_pfn_t a, b;
+
+	make_zone(plain, 1);
+	assert_int_equal(take(0, &a), 0);
+	assert_int_equal(take(3, &b), 0);
+	give(a, 0);
+	assert_int_equal(ops->free(&zone, a, 0), -HX_EEXIST);
+	give(b, 3);
+	for (unsigned i = 0; i < 8; i++)	/* every page of it, merged with others by now */
+		assert_int_equal(ops->free(&zone, b + i, 0), -HX_EEXIST);
+	assert_int_equal(ops->free(&zone, b, 3), -HX_EEXIST);
+	check_zone();
+}
+
+static void wrong_order_and_interior_are_foreign(void **state)
+{
+	hx_pfn_t block[2], p, edge;
+
+	make_zone(plain, 1);
+	for (unsigned order = 0; order <= 8; order++) {
+		/* Two blocks, so that a taken one follows each first page tried. */
+		assert_int_equal(take(order, &block[0]), 0);
+		assert_int_equal(take(order, &block[1]), 0);
+		p = block[0] < block[1] ? block[0] : block[1];
+		for (unsigned wrong = 0; wrong <= HX_FRAMES_MAX_ORDER; wrong++) {
+			if (wrong == order || (p & ((1ull << wrong) - 1)) != 0 ||
+			    p + (1ull << wrong) > zone.end)
+				continue;
+			assert_int_equal(ops->free(&zone, p, wrong), -HX_EINVAL);
+		}
+		for (unsigned i = 1; i < 1u << order; i += 1 + i / 2)
+			assert_int_equal(ops->free(&zone, p + i, 0), -HX_EINVAL);
+		check_zone();
+		give(block[0], order);
+		give(block[1], order);
+	}
+	/* The last block of the zone: nothing follows that could give it away. */
+	for (edge = 0; take(0, &p) == 0;)
+		edge = p > edge ? p : edge;
+	assert_int_equal(edge, zone.end - 1);
+	give(edge, 0);
+	assert_int_equal(ops->free(&zone, edge, 0), -HX_EEXIST);
+}
+
+static void fragmented_memory_gives_what_fits(void **state)
+{
+	static hx_pfn_t pfns[MAX_PAGES];
+	uint64_t n;
+	hx_pfn_t p;
+
+	make_zone(plain, 1);
+	n = drain(0, pfns);
+	for (uint64_t i = 0; i < n; i++) {	/* every second page, by address */
+		if (pfns[i] % 2 == 0)
+			give(pfns[i], 0);
+	}
+	assert_int_equal(take(1, &p), -HX_ENOMEM);
+	assert_int_equal(take(0, &p), 0);
+	give(p, 0);
+	for (uint64_t i = 0; i < n; i++) {
+		if (pfns[i] % 2 != 0)
+			give(pfns[i], 0);
+	}
+	check_zone();
+	assert_int_equal(take(HX_FRAMES_MAX_ORDER, &p), 0);
+}
+
+static void tiny_zones_work(void **state)
+{
+	static hx_pfn_t pfns[64];
+
+	for (unsigned n_pages = 1; n_pages <= 9; n_pages++) {
+		struct range r = { 0, n_pages };
+		uint64_t n;
+
+		make_zone(&r, 1);
+		n = drain(0, pfns);
+		assert_int_equal(n, n_pages);
+		while (n-- > 0)
+			give(pfns[n], 0);
+		check_zone();
+		for (unsigned order = 1; order <= HX_FRAMES_MAX_ORDER; order++) {
+			bool possible = model_blocks(order) > 0, is_done = take(order, pfns) == 0;
+
+			assert_int_equal(is_done, possible);
+			if (is_done)
+				give(pfns[0], order);
+		}
+		free(zone.meta);
+		zone.meta = NULL;
+	}
+}
+
+/* 100,000 random operations against the model, a twentieth of them wrong ones. */
+static void random_trace(const struct range *ranges, unsigned n_ranges)
+{
+	static struct { hx_pfn_t pfn; unsigned order; } live[MAX_PAGES];
+	unsigned n_live = 0;
+
+	make_zone(ranges, n_ranges);
+	for (unsigned step = 0; step < 100000; step++) {
+		unsigned what = rng() % 100, order = (unsigned)__builtin_ctzll(rng() | 1u << 10);
+
+		if (what < 50) {
+			uint64_t possible = 0;
+			hx_pfn_t p;
+
+			if (step % 64 == 0)
+				possible = model_blocks(order) > 0;
+			if (take(order, &p) == 0) {
+				live[n_live].pfn = p;
+				live[n_live++].order = order;
+			} else {
+				assert_int_equal(possible, 0);
+			}
+		} else if (what < 95 && n_live > 0) {
+			unsigned i = rng() % n_live;
+
+			give(live[i].pfn, live[i].order);
+			live[i] = live[--n_live];
+		} else {
+			hx_pfn_t p = zone.start + rng() % zone.n_span;
+			bool is_live = false;
+
+			for (unsigned i = 0; i < n_live; i++)
+				is_live |= live[i].pfn == p && live[i].order == 0;
+			if (!is_live)
+				assert_int_equal(ops->free(&zone, p, 0), owner[p - BASE_PFN] == 0 ?
+								 -HX_EEXIST : -HX_EINVAL);
+		}
+		if (step % 4096 == 0)
+			check_zone();
+	}
+	while (n_live-- > 0)
+		give(live[n_live].pfn, live[n_live].order);
+	assert_int_equal(zone.n_free, zone.n_pages);
+	check_zone();
+}
+
+static void random_trace_agrees_with_the_model(void **state)
+{
+	random_trace(plain, 1);
+}
+
+static void random_trace_with_holes_agrees_with_the_model(void **state)
+{
+	random_trace(holed, HX_ARRAY_LEN(holed));
+}
+
+/* ---- core's front, on machines */
+
+static void front_run(uint64_t mem_bytes, const struct hx_mem_range *holes, unsigned n_holes)
+{
+	struct hx_host_params p = { .mem_bytes = mem_bytes, .holes = holes, .n_holes = n_holes };
+	const struct hx_boot_info *info;
+	uint64_t usable = 0, n = 0, total, n_free;
+	static hx_paddr_t got[4096];
+	hx_paddr_t pa;
+
+	hx_host_stop();
+	assert_int_equal(hx_host_start(&p, &info), 0);
+	assert_int_equal(hx_frames_start(ops, info), 0);
+	for (uint32_t i = 0; i < info->n_mem; i++) {
+		if (info->mem[i].type == HX_MEM_USABLE)
+			usable += (info->mem[i].end - info->mem[i].start) >> HX_PAGE_SHIFT;
+	}
+	total = hx_frames_total();
+	assert_true(total <= usable);
+	assert_true(total + total / 256 + 64 > usable);		/* metadata is small */
+	assert_int_equal(hx_frames_n_free(), total);
+	assert_int_equal(hx_frames_check(), 0);
+
+	/* The wanted zone or a lower one, never a higher. */
+	assert_int_equal(hx_frames_alloc(0, HX_FRAMES_DMA, &pa), 0);
+	assert_true(pa < 16 * HX_MIB && pa != 0);
+	assert_int_equal(hx_frames_free(pa, 0), 0);
+	assert_int_equal(hx_frames_alloc(1, HX_FRAMES_DMA32 | HX_FRAMES_ZERO, &pa), 0);
+	assert_true(pa < 4 * HX_GIB);
+	for (size_t i = 0; i < 2 * HX_PAGE_SIZE; i++)
+		assert_int_equal(((uint8_t *)hx_phys_to_virt(pa))[i], 0);
+	assert_int_equal(hx_frames_free(pa, 1), 0);
+	assert_int_equal(hx_frames_alloc(HX_FRAMES_MAX_ORDER + 1, 0, &pa), -HX_EINVAL);
+
+	/* Single pages go through the cache and still merge when large blocks are wanted. */
+	n_free = hx_frames_n_free();
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(hx_frames_alloc(0, 0, &got[i]), 0);
+	assert_int_equal(hx_frames_n_free(), n_free - 300);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(hx_frames_free(got[i], 0), 0);
+	assert_int_equal(hx_frames_n_free(), n_free);
+	while (n < HX_ARRAY_LEN(got) && hx_frames_alloc(HX_FRAMES_MAX_ORDER, 0, &got[n]) == 0)
+		n++;
+	/* A zone's ends, its metadata and each hole may spoil a block or two. */
+	assert_true((n + 3 * 3 + 2 * n_holes) * 1024 >= total);
+	while (n-- > 0)
+		assert_int_equal(hx_frames_free(got[n], HX_FRAMES_MAX_ORDER), 0);
+	assert_int_equal(hx_frames_n_free(), total);
+	assert_int_equal(hx_frames_check(), 0);
+	hx_frames_stop();
+	assert_int_equal(hx_frames_alloc(0, 0, &pa), -HX_ENOMEM);
+}
+
+static void front_works_from_2_mib_to_6_gib(void **state)
+{
+	static const uint64_t mib[] = { 2, 32, 256, 3072, 6144 };
+
+	for (unsigned i = 0; i < HX_ARRAY_LEN(mib); i++)
+		front_run(mib[i] << 20, NULL, 0);
+}
+
+static void front_works_with_holes_in_every_zone(void **state)
+{
+	static const struct hx_mem_range holes[] = {
+		{ .start = 3 * HX_MIB, .end = 3 * HX_MIB + 4096, .type = HX_MEM_RESERVED },
+		{ .start = 15 * HX_MIB + 4096, .end = 17 * HX_MIB, .type = HX_MEM_MMIO },
+		{ .start = 100 * HX_MIB, .end = 100 * HX_MIB + 3 * 4096, .type = HX_MEM_BAD },
+		{ .start = 5 * HX_GIB, .end = 5 * HX_GIB + 4096, .type = HX_MEM_RESERVED },
+	};
+
+	front_run(6 * HX_GIB, holes, HX_ARRAY_LEN(holes));
+}
+
+/* Every page of a small machine, taken and given back. */
+static void front_exhausts_and_recovers(void **state)
+{
+	struct hx_host_params p = { .mem_bytes = 32 * HX_MIB };
+	const struct hx_boot_info *info;
+	static hx_paddr_t got[32 * 256];
+	static uint8_t seen[32 * 256];
+	hx_paddr_t eight, one;
+	uint64_t n = 0;
+
+	hx_host_stop();
+	assert_int_equal(hx_host_start(&p, &info), 0);
+	assert_int_equal(hx_frames_start(ops, info), 0);
+	memset(seen, 0, sizeof(seen));
+	while (hx_frames_alloc(0, 0, &got[n]) == 0) {
+		assert_int_equal(seen[got[n] >> HX_PAGE_SHIFT]++, 0);
+		n++;
+	}
+	assert_int_equal(n, hx_frames_total());
+	assert_int_equal(hx_frames_n_free(), 0);
+	/* Single pages that lie in core's cache merge when a larger block is wanted. */
+	for (uint64_t i = 0; i < n; i++) {
+		if (got[i] >= 8 * HX_MIB && got[i] < 8 * HX_MIB + 8 * HX_PAGE_SIZE)
+			assert_int_equal(hx_frames_free(got[i], 0), 0);
+	}
+	assert_int_equal(hx_frames_n_free(), 8);
+	assert_int_equal(hx_frames_alloc(3, 0, &eight), 0);
+	assert_int_equal(eight, 8 * HX_MIB);
+	assert_int_equal(hx_frames_free(eight, 3), 0);
+	for (unsigned i = 0; i < 8; i++)	/* each of them is single again */
+		assert_int_equal(hx_frames_alloc(0, 0, &one), 0);
+	while (n-- > 0)
+		assert_int_equal(hx_frames_free(got[n], 0), 0);
+	assert_int_equal(hx_frames_n_free(), hx_frames_total());
+	assert_int_equal(hx_frames_check(), 0);
+	for (unsigned i = 0; i < HX_ZONE_COUNT; i++) {
+		const struct hx_zone *z = hx_frames_zone(i);
+
+		assert_int_equal(z->n_min_free, 0);	/* the low-water mark saw it */
+	}
+	hx_frames_stop();
+}
+
+static void refused(hx_paddr_t pa, unsigned order, int err)
+{
+	const char *words = err == -HX_EEXIST ? "double free" : "foreign free";
+
+	if (HX_ENABLED(DEBUG_ASSERT))
+		assert_true(HX_TEST_ENDS(HX_TEST_BUG, words, hx_frames_free(pa, order)));
+	else
+		assert_int_equal(hx_frames_free(pa, order), err);
+}
+
+/* Bad frees are named (debug builds stop), counted, and change nothing. */
+static void front_refuses_bad_frees(void **state)
+{
+	struct hx_host_params p = { .mem_bytes = 32 * HX_MIB };
+	const struct hx_boot_info *info;
+	hx_paddr_t one, four;
+	uint64_t n_free, n_refused;
+
+	hx_host_stop();
+	assert_int_equal(hx_host_start(&p, &info), 0);
+	assert_int_equal(hx_frames_start(ops, info), 0);
+	assert_int_equal(hx_frames_alloc(0, 0, &one), 0);
+	assert_int_equal(hx_frames_alloc(2, 0, &four), 0);
+	assert_int_equal(hx_frames_free(one, 0), 0);
+	n_free = hx_frames_n_free();
+	n_refused = hx_frames_n_refused();
+	refused(one, 0, -HX_EEXIST);
+	refused(four, 1, -HX_EINVAL);
+	refused(four + HX_PAGE_SIZE, 0, -HX_EINVAL);
+	refused(four + 8, 2, -HX_EINVAL);
+	refused(0, 0, -HX_EINVAL);
+	refused(1ull << 60, 0, -HX_EINVAL);
+	refused(four, 99, -HX_EINVAL);
+	refused(hx_virt_to_phys(hx_frames_zone(0)->meta), 0, -HX_EINVAL);
+	assert_int_equal(hx_frames_n_free(), n_free);
+	assert_int_equal(hx_frames_n_refused(), n_refused + 8);
+	assert_int_equal(hx_frames_free(four, 2), 0);
+	assert_int_equal(hx_frames_check(), 0);
+	hx_frames_stop();
+}
+
+int main(void)
+{
+	static const struct { const char *name; CMUnitTestFunction fn; } cases[] = {
+#define CASE(fn_) { #fn_, fn_ }
+		CASE(each_order_is_aligned_and_exhausts_and_recovers),
+		CASE(holes_are_never_given_and_never_taken_back),
+		CASE(double_free_is_named_whatever_merged),
+		CASE(wrong_order_and_interior_are_foreign),
+		CASE(fragmented_memory_gives_what_fits),
+		CASE(tiny_zones_work),
+		CASE(random_trace_agrees_with_the_model),
+		CASE(random_trace_with_holes_agrees_with_the_model),
+		CASE(front_works_from_2_mib_to_6_gib),
+		CASE(front_works_with_holes_in_every_zone),
+		CASE(front_exhausts_and_recovers),
+		CASE(front_refuses_bad_frees),
+	};
+	const struct hx_frames_ops *const *it;
+	unsigned n_providers = 0;
+	int failed = 0;
+
+	HX_SECTION_FOREACH(it, hx_frames_classes) {
+		struct CMUnitTest tests[HX_ARRAY_LEN(cases)] = { 0 };
+
+		n_providers++;
+		for (unsigned i = 0; i < HX_ARRAY_LEN(cases); i++) {
+			tests[i] = (struct CMUnitTest){ cases[i].name, cases[i].fn, machine_on,
+							machine_off, (void *)(uintptr_t)*it };
+		}
+		failed += cmocka_run_group_tests_name((*it)->name, tests, NULL, NULL);
+	}
+	return n_providers == 0 ? 1 : failed;	/* a suite over nobody proves nothing */
+}
