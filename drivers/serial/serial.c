@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The serial port as a console device: two bounded queues between threads and interrupts.
+ *
+ *	chip -> interrupt -> rx_ring -> reader          writer -> tx_ring -> interrupt -> chip
+ *
+ * 1 Receiving. When rx_ring is full the receive interrupts are switched off until a reader has made
+ *   room: input faster than the reader stays in the chip (and, under an emulator or with flow
+ *   control, at the sender) instead of eating the CPU. What the chip then loses it reports as an
+ *   overrun, which is counted.
+ * 2 Sending. A writer fills the chip's FIFO itself if it is empty; only the rest needs interrupts.
+ *   Where sleeping is not allowed (interrupts off, the log) it polls.
+ * 3 Locking. rx.lock and tx.lock guard their ring and are never held together; IER is shared and
+ *   has regs_lock inside both.
+ */
+#include <hx/base.h>
+#include <hx/core/init.h>
+#include <hx/core/log.h>
+#include <hx/core/printf.h>
+#include <hx/core/thread.h>
+
+#include "serial_priv.h"
+
+#define IRQ_ROUNDS	4	/* of one FIFO each way; then other interrupts get their turn */
+#define RX_BURST	32	/* bytes per round */
+#define TX_WATCH_NS	(100 * HX_NS_PER_MS)	/* a lost interrupt delays output, never stops it */
+
+static struct serial ports[CONFIG_SERIAL_PORTS];
+static unsigned n_ports;
+
+/* Chip to queue. rx.lock held. */
+static void receive_locked(struct serial *s)
+{
+	unsigned n = 0, room = hx_min_u64(hx_ring_free(&s->rx_ring), RX_BURST);
+
+	while (n < room && (uart_status(s) & LSR_DATA)) {
+		hx_ring_put_byte(&s->rx_ring, hx_reg_read8(&s->regs, UART_DATA));
+		n++;
+	}
+	s->dev.n_in += n;
+	if (n > 0)
+		hx_wake_one_locked(&s->rx);
+	if (!s->throttled && hx_ring_free(&s->rx_ring) == 0) {
+		s->throttled = true;
+		uart_interrupts(s, IER_RX | IER_LINE, 0);
+	}
+}
+
+/* Queue to chip, and interrupts on exactly while something waits. tx.lock held. */
+static void transmit_locked(struct serial *s)
+{
+	unsigned i;
+	int c;
+
+	if (hx_ring_used(&s->tx_ring) != 0 && (uart_status(s) & LSR_TX_READY)) {
+		for (i = 0; i < s->fifo_bytes && (c = hx_ring_get_byte(&s->tx_ring)) >= 0; i++)
+			hx_reg_write8(&s->regs, UART_DATA, (uint8_t)c);
+		s->dev.n_out += i;
+	}
+	if (hx_ring_used(&s->tx_ring) != 0)
+		uart_interrupts(s, 0, IER_TX);
+	else
+		uart_interrupts(s, IER_TX, 0);
+}
+
+static void serial_irq(void *arg)
+{
+	struct serial *s = arg;
+	hx_irqflags_t flags;
+	unsigned round;
+
+	for (round = 0; round < IRQ_ROUNDS; round++) {
+		if (hx_reg_read8(&s->regs, UART_IIR) & IIR_NONE)
+			return;
+		flags = hx_spin_lock_irqsave(&s->rx.lock);
+		receive_locked(s);
+		hx_spin_unlock_irqrestore(&s->rx.lock, flags);
+
+		flags = hx_spin_lock_irqsave(&s->tx.lock);
+		transmit_locked(s);
+		if (hx_ring_free(&s->tx_ring) >= sizeof(s->tx_buf) / 2)
+			hx_wake_all_locked(&s->tx);
+		hx_spin_unlock_irqrestore(&s->tx.lock, flags);
+	}
+	/* Edge-triggered lines must not be left high, or they never rise again. */
+	uart_rearm(s);
+}
+
+static hx_ssize_t serial_read(struct hx_console_dev *d, char *bytes, size_t n,
+			      hx_ns_t timeout_ns)
+{
+	struct serial *s = d->priv;
+	hx_irqflags_t flags = hx_spin_lock_irqsave(&s->rx.lock);
+	size_t got;
+	int err = 0;
+
+	while ((got = hx_ring_get(&s->rx_ring, bytes, n)) == 0 && err == 0)
+		err = hx_wait_locked(&s->rx, timeout_ns);
+	if (s->throttled && hx_ring_free(&s->rx_ring) >= sizeof(s->rx_buf) / 2) {
+		s->throttled = false;
+		uart_interrupts(s, 0, IER_RX | IER_LINE);
+	}
+	hx_spin_unlock_irqrestore(&s->rx.lock, flags);
+	return got > 0 ? (hx_ssize_t)got : err;
+}
+
+static void serial_write(struct hx_console_dev *d, const char *bytes, size_t n)
+{
+	struct serial *s = d->priv;
+	bool may_sleep = hx_can_sleep();
+	hx_irqflags_t flags = hx_spin_lock_irqsave(&s->tx.lock);
+
+	for (;;) {
+		size_t done = hx_ring_put(&s->tx_ring, bytes, n);
+
+		bytes += done;
+		n -= done;
+		transmit_locked(s);
+		if (n == 0)
+			break;
+		if (may_sleep)
+			(void)hx_wait_locked(&s->tx, TX_WATCH_NS);
+		else if (!uart_wait(s, LSR_TX_READY))
+			break;	/* the device hangs: what is left is lost with it */
+	}
+	hx_spin_unlock_irqrestore(&s->tx.lock, flags);
+}
+
+/* The lock may be held by code that a panic interrupted: nobody else runs then, so do without. */
+static void serial_flush(struct hx_console_dev *d)
+{
+	struct serial *s = d->priv;
+	hx_irqflags_t flags = hx_irq_save();
+	bool lock = !hx_spin_is_held(&s->tx.lock);
+
+	if (lock)
+		hx_spin_acquire_(&s->tx.lock);
+	while (hx_ring_used(&s->tx_ring) != 0 && uart_wait(s, LSR_TX_READY))
+		transmit_locked(s);
+	uart_wait(s, LSR_TX_IDLE);
+	if (lock)
+		hx_spin_release_(&s->tx.lock);
+	hx_irq_restore(flags);
+}
+
+static int serial_start(struct serial *s, unsigned idx)
+{
+	int err;
+
+	hx_spin_init(&s->regs_lock, "uart", HX_RANK_DRIVER);
+	hx_wait_init(&s->rx);
+	hx_wait_init(&s->tx);
+	err = hx_ring_init(&s->rx_ring, s->rx_buf, sizeof(s->rx_buf));
+	if (err == 0)
+		err = hx_ring_init(&s->tx_ring, s->tx_buf, sizeof(s->tx_buf));
+	if (err != 0)
+		return err;
+	hx_snprintf(s->name, sizeof(s->name), "serial%u", idx);
+	s->dev = (struct hx_console_dev){
+		.name = s->name, .priv = s,
+		.write = serial_write, .read = serial_read, .flush = serial_flush,
+	};
+	s->action = (struct hx_irq_action){ .name = s->name, .handler = serial_irq, .arg = s };
+	uart_setup(s);
+	err = hx_irq_attach(s->line, &s->action);
+	if (err != 0)
+		return err;
+	uart_interrupts(s, 0, IER_RX | IER_LINE);
+	err = hx_console_dev_register(&s->dev);
+	if (err != 0) {
+		uart_interrupts(s, 0xff, 0);
+		hx_irq_detach(s->line, &s->action);
+	}
+	return err;
+}
+
+static void serial_shutdown(void)
+{
+	while (n_ports > 0) {
+		struct serial *s = &ports[--n_ports];
+
+		s->dev.flush(&s->dev);
+		hx_console_dev_unregister(&s->dev);
+		uart_interrupts(s, 0xff, 0);
+		hx_irq_detach(s->line, &s->action);
+	}
+}
+
+/* No port is no failure: the early console serves. */
+static int serial_init(void)
+{
+	struct hx_reg_window w;
+	uint32_t line;
+	unsigned idx;
+
+	n_ports = 0;
+	for (idx = 0; n_ports < CONFIG_SERIAL_PORTS; idx++) {
+		struct serial *s = &ports[n_ports];
+		int err;
+
+		if (hx_platform_uart(idx, &w, &line) != 0)
+			break;
+		if (!uart_is_there(&w)) {
+			hx_info("serial", "port %u is not there", idx);
+			continue;
+		}
+		*s = (struct serial){ .regs = w, .line = line };
+		err = serial_start(s, idx);
+		if (err != 0)
+			hx_warn("serial", "port %u refused: %d", idx, err);
+		else
+			n_ports++;
+	}
+	return 0;
+}
+
+HX_COMPONENT(serial) = {
+	.name = "serial", .phase = HX_PHASE_LATE, .version = 1,
+	.needs = "devices irq threads",
+	.init = serial_init, .shutdown = serial_shutdown,
+};
