@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a filesystem type provides to the VFS: at most 12 operations on nodes. The VFS walks paths,
+ * counts references, checks arguments and holds the node's lock; the filesystem stores.
+ */
+#ifndef HX_FS_FS_CLASS_H
+#define HX_FS_FS_CLASS_H
+
+#include <hx/base.h>
+#include <hx/core/list.h>
+#include <hx/core/mutex.h>
+
+#define HX_FS_ABI		1u
+#define HX_FS_NAME_MAX		255	/* bytes of one name, without NUL */
+#define HX_FS_PATH_MAX		4096
+
+enum hx_fnode_type { HX_FNODE_FILE = 1, HX_FNODE_DIR = 2, HX_FNODE_SYMLINK = 3 };
+
+struct hx_mount;
+struct hx_fs_ops;
+
+/* One file, directory or link of a mount. Keys: c constant, n node lock, v VFS lock. */
+struct hx_fnode {
+	struct hx_mount *mount;		/* c */
+	uint64_t ino;			/* c unique in its mount, never 0 */
+	uint32_t type;			/* c enum hx_fnode_type */
+	uint32_t mode;			/* n permission bits 0777 */
+	uint32_t n_links;		/* n */
+	uint32_t n_refs;		/* v */
+	uint64_t size_bytes;		/* n */
+	uint64_t mtime_ns;		/* n */
+	struct hx_mount *mounted_here;	/* v */
+	struct hx_mutex lock;
+	void *priv;			/* the filesystem's own */
+};
+
+struct hx_fs_dirent {
+	uint64_t ino;
+	uint32_t type;
+	char name[HX_FS_NAME_MAX + 1];
+};
+
+/* All: thread context, may sleep. [N] the node's (a directory's) lock is held. */
+struct hx_fs_ops {
+	uint32_t abi;		/* HX_FS_ABI */
+	const char *name;	/* "ramfs", "cpiofs", "namefs" */
+	/* Mount source (a device name, a module name, or NULL); set m->root and m->priv. */
+	int (*mount)(struct hx_mount *m, const char *source, const char *options);
+	int (*unmount)(struct hx_mount *m);
+	/* [N] 0 and a referenced node; -HX_ENOENT. */
+	int (*lookup)(struct hx_fnode *dir, const char *name, size_t len, struct hx_fnode **out);
+	/* [N] a new file, directory or link (target). -HX_EEXIST, -HX_ENOSPC, -HX_EROFS. */
+	int (*create)(struct hx_fnode *dir, const char *name, size_t len, uint32_t type,
+		      uint32_t mode, const char *target, struct hx_fnode **out);
+	/* [N] take a name away; the node lives until its last reference is put. */
+	int (*unlink)(struct hx_fnode *dir, const char *name, size_t len, struct hx_fnode *node);
+	/* [N both directories] */
+	int (*rename)(struct hx_fnode *from, const char *name, size_t len, struct hx_fnode *to,
+		      const char *new_name, size_t new_len);
+	/* [N] bytes moved, short at the end of file; negative error. */
+	hx_ssize_t (*read)(struct hx_fnode *n, void *buf, size_t size, uint64_t off);
+	hx_ssize_t (*write)(struct hx_fnode *n, const void *buf, size_t size, uint64_t off);
+	int (*truncate)(struct hx_fnode *n, uint64_t size);		/* [N] */
+	/* [N] the entry after *pos ("." and ".." are none); advances *pos. -HX_ENOENT: end. */
+	int (*readdir)(struct hx_fnode *dir, uint64_t *pos, struct hx_fs_dirent *out);
+	/* The last reference is gone: free what belongs to the node. */
+	void (*release)(struct hx_fnode *n);
+};
+
+HX_SECTION_BOUNDS(hx_fs_types, struct hx_fs_ops);
+#define HX_FS_TYPE(ops)	HX_REGISTER(hx_fs_types, ops, struct hx_fs_ops, &(ops))
+
+struct hx_mount {
+	const struct hx_fs_ops *ops;
+	struct hx_fnode *root;
+	struct hx_fnode *covers;	/* the directory it is mounted on; NULL for "/" */
+	void *priv;
+	uint32_t flags;			/* HX_MOUNT_* */
+	char path[64];
+	struct hx_list link;
+};
+
+enum hx_mount_flags { HX_MOUNT_READONLY = 1 };
+
+#endif
