@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""What happens when something is wrong: each case ends with a clear message and a defined exit."""
+import os
+import re
+import tempfile
+import time
+
+from lib import boots, built, expect, runs_to_end
+
+INIT_FAILED, PANIC = 0x13, 0x12
+FAULTY = "FAULT_INJECTION=y STATE_NODES=y"	# /proc/init tells the order
+PROVOKE = "PROVOKE=y DEBUG_ASSERT=y"
+
+
+def init_order(out):
+    with boots(out) as m:
+        body = m.ask("cat /proc/init").body
+        m.poweroff()
+    return [re.search(r"\bname=(\S+)", line).group(1) for line in body]
+
+
+def rollback_everywhere(profile):
+    """A failure at each component in turn takes down what was up, in reverse, and nothing else."""
+    out = built(profile, extra=FAULTY)
+    order = init_order(out)
+    expect(len(order) >= 8, "an order of components", str(order))
+    for i, name in enumerate(order):
+        # What fails before the fault table is filled from the command line cannot be armed by it.
+        if name in ("cmdline", "fault"):
+            continue
+        code, text = runs_to_end(out, append=f"helix.fault=init.{name}")
+        expect(code == INIT_FAILED, f"{name}: exit code {INIT_FAILED:#x}", f"{code}\n{text[-800:]}")
+        expect(f"component {name} failed" in text, f"{name}: the message names it", text[-800:])
+        undone = re.findall(r"rollback (\S+)", text)
+        expect(undone == order[:i][::-1], f"{name}: reverse order {order[:i][::-1]}", str(undone))
+
+
+def provoked(kind, profile="server", code=PANIC, extra="", cc="gcc", **patterns):
+    def test():
+        out = built(profile, extra=(PROVOKE + " " + extra).strip(), cc=cc)
+        got, text = runs_to_end(out, append=f"helix.provoke={kind}")
+        for what, pattern in patterns.items():
+            expect(re.search(pattern, text), f"{what}: /{pattern}/", text[-2500:])
+        expect(got == code, f"exit code {code:#x}", f"{got}\n{text[-1500:]}")
+    return test
+
+
+def corrupt_archive(damage):
+    def test():
+        out = built("server")
+        with open(os.path.join(out, "boot.cpio"), "rb") as f:
+            data = bytearray(f.read())
+        data = damage(data)
+        with tempfile.NamedTemporaryFile(suffix=".cpio") as f:
+            f.write(data)
+            f.flush()
+            code, text = runs_to_end(out, initrd=f.name)
+        expect(code == INIT_FAILED, "exit code 0x13", f"{code}\n{text[-800:]}")
+        expect("refused: " in text, "the message says what is wrong", text[-800:])
+    return test
+
+
+def flip_magic(data):
+    data[3] = ord("9")
+    return data
+
+
+def cut(data):
+    return data[:len(data) // 2 + 1]
+
+
+def too_little_memory():
+    """1.5 MiB: the firmware leaves less RAM than the image's page tables need."""
+    code, text = runs_to_end(built("minimal"), mem="1536K")
+    expect(code == INIT_FAILED, "a defined exit", f"{code}\n{text[-800:]}")
+    expect(re.search(r"memory", text), "the message names memory", text[-800:])
+
+
+def one_mebibyte():
+    """The minimal profile runs with 1 MiB above what the loader and firmware keep."""
+    with boots(built("minimal"), mem="2M") as m:
+        expect(m.ask("ping").ok, "it answers")
+        m.poweroff()
+
+
+def unknown_words():
+    with boots(built("server"), append="helix.nonsense=1 helix.loglevel=warn") as m:
+        expect("helix.nonsense" in m.banner + m.ask("log").text(), "the word is reported", m.banner)
+        m.poweroff()
+
+
+def wrong_provider():
+    """A provider that does not exist is refused in words; the default boots instead."""
+    with boots(built("server"), append="helix.slot.scheduler=nosuch") as m:
+        expect(re.search(r"nosuch refused", m.banner + m.ask("log").text()), "the refusal is told",
+               m.banner)
+        now = m.ask("cat /slots/scheduler/provider")
+        expect("rr" in now.text(), "the default is in the slot", now.text())
+        m.poweroff()
+
+
+def garbage_at_full_speed():
+    """60 KB of every byte value, unpaced: the console neither dies nor answers twice."""
+    with boots(built("server")) as m:
+        junk = bytes((i * 7919 + i // 251) & 0xff for i in range(60000)).replace(b"\x18", b"x")
+        m.send(junk + b"\r\r")
+        m.send(b"\x03\x15ping\r")
+        deadline = time.monotonic() + 120
+        text = ""
+        while "OK PING" not in text and time.monotonic() < deadline:
+            text = m.wait_prompt(60)
+        expect("OK PING" in text, "the console answers after it", text[-500:])
+        m.buffer = b""
+        m.send(b"\x15\r")
+        m.wait_prompt(30)
+        answer = m.ask("ping")
+        expect(answer.ok, "a plain line is answered", answer.text())
+        m.poweroff()
+
+
+def tests():
+    report = {"callers": r"callers:\n.*\(\S+\.[cS]:\d+\)", "registers": r"rip +[0-9a-f]{16}"}
+    found = [(f"rollback at every component: {p}", lambda p=p: rollback_everywhere(p))
+             for p in ("server", "minimal")]
+    found += [
+        ("report: panic", provoked("panic", reason=r"PANIC: provoked with value 42",
+                                   callers=report["callers"])),
+        ("report: bug", provoked("bug", reason=r"provoked with value 42")),
+        ("report: division", provoked("divide", name=r"#DE", **report)),
+        ("report: invalid opcode", provoked("invalid-opcode", name=r"#UD", **report)),
+        ("report: general protection", provoked("protection", name=r"#GP", **report)),
+        ("report: page fault", provoked("page-fault", name=r"#PF", decoded=r"write", **report)),
+        ("report: double fault", provoked("double-fault", name=r"#DF",
+                                          registers=report["registers"])),
+        ("report: clang has file and line", provoked("page-fault", cc="clang", **report)),
+        ("report: with KASLR", provoked("page-fault", profile="secure", **report)),
+        ("report: double free is named", provoked("double-free", name=r"double free")),
+        ("report: foreign free is named", provoked("foreign-free", name=r"foreign")),
+        ("report: lock order", provoked("lock-order", extra="DEBUG_LOCKS=y", name=r"inner|outer")),
+    ]
+    for cc in ("gcc", "clang"):
+        found.append((f"stack protector, {cc}", provoked(
+            "stack-smash", cc=cc, extra="STACK_PROTECTOR=y", reason=r"stack.*smash|canary|smashed")))
+        for kind in ("shift", "sum", "index", "misaligned"):
+            found.append((f"UBSan: {kind}, {cc}", provoked(
+                kind, cc=cc, extra="UBSAN=y SANITIZE_STOP=y", report=r"(?i)ubsan")))
+        for kind in ("heap-write-past", "use-after-free", "global-past"):
+            found.append((f"KASAN: {kind}, {cc}", provoked(
+                kind, cc=cc, extra="KASAN=y SANITIZE_STOP=y", report=r"(?i)kasan")))
+    found += [
+        ("bad archive: magic", corrupt_archive(flip_magic)),
+        ("bad archive: cut off", corrupt_archive(cut)),
+        ("too little memory", too_little_memory),
+        ("1 MiB is enough for minimal", one_mebibyte),
+        ("unknown kernel word", unknown_words),
+        ("unknown provider", wrong_provider),
+        ("console: garbage at full speed", garbage_at_full_speed),
+    ]
+    return found

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""The tests that run inside the booted kernel, on several machines, with the checks switched on."""
+import re
+
+from lib import built, expect, runs_to_end
+
+CHECKED = "KTEST=y DEBUG_ASSERT=y DEBUG_LOCKS=y FAULT_INJECTION=y"
+
+
+def run_tests(profile, extra=CHECKED, cc="gcc", **options):
+    out = built(profile, extra=extra, cc=cc,
+                targets="kernel" if options.get("firmware", "direct") == "direct" else "iso")
+    code, text = runs_to_end(out, timeout=240, append="helix.tests=all", **options)
+    plan = re.search(r"^1\.\.(\d+)$", text, re.M)
+    expect(plan and int(plan.group(1)) > 0, "a TAP plan with tests", text[-2000:])
+    good = len(re.findall(r"^ok \d+", text, re.M))
+    bad = re.findall(r"^not ok .*$", text, re.M)
+    expect(not bad, f"{good} of {plan.group(1)} passed", "\n".join(bad) + text[-1500:])
+    expect(good == int(plan.group(1)), f"{good} of {plan.group(1)} reported", text[-2000:])
+    expect(code == 0x10, "exit code 0x10", str(code))
+
+
+def tests():
+    found = []
+
+    def add(name, *args, **kw):
+        found.append((f"in the kernel: {name}", lambda: run_tests(*args, **kw)))
+
+    for profile in ("server", "realtime", "embedded", "teaching", "minimal"):
+        add(profile, profile)
+        add(f"{profile}, 4 CPUs present", profile, smp=4)
+    add("server, clang", "server", cc="clang")
+    add("server, BIOS", "server", firmware="bios")
+    add("server, UEFI", "server", firmware="uefi")
+    add("server without checks", "server", extra="KTEST=y")
+    add("server, bitmap frames", "server",
+        extra=CHECKED + " FRAMES_BITMAP=y FRAMES_BUDDY=n FRAMES_DEFAULT_BITMAP=y")
+    for mem in ("32M", "3G", "6G"):
+        add(f"server, {mem}", "server", mem=mem)
+    add("server, without 1 GiB pages", "server", cpu="qemu64", mem="6G")
+    return found

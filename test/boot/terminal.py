@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""The console as a person at a terminal meets it: a real pseudo-terminal, real keys."""
+import os
+import re
+import tempfile
+
+import pexpect
+
+import machine
+from lib import Failed, built, expect
+
+UP, DOWN, LEFT, RIGHT = "\x1b[A", "\x1b[B", "\x1b[D", "\x1b[C"
+HOME, END, DELETE = "\x1b[H", "\x1b[F", "\x1b[3~"
+# QEMU keeps Ctrl-A for itself: twice is once for the guest.
+CTRL_A, CTRL_C, CTRL_E, CTRL_K, CTRL_U, CTRL_W = "\x01\x01", "\x03", "\x05", "\x0b", "\x15", "\x17"
+BACKSPACE = "\x7f"
+
+
+class Terminal:
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="helix-")
+        m = machine.Machine(built("server"))
+        m.folder = self.folder.name
+        command = m.command(interactive=True)
+        self.child = pexpect.spawn(command[0], command[1:], timeout=60, dimensions=(24, 100))
+        self.prompt()
+        return self
+
+    def __exit__(self, *_):
+        self.child.close(force=True)
+        self.folder.cleanup()
+
+    def prompt(self):
+        try:
+            self.child.expect_exact("helix> ")
+        except (pexpect.TIMEOUT, pexpect.EOF) as e:
+            raise Failed(f"no prompt; before it: {self.child.before!r}") from e
+        return self.child.before.decode(errors="replace")
+
+    def type(self, keys):
+        """Type keys and Enter; the text up to the next prompt, without escape sequences."""
+        self.child.send(keys + "\r")
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.prompt())
+
+
+def executed(keys, ack):
+    def test():
+        with Terminal() as t:
+            out = t.type(keys)
+            expect(ack in out, f"{keys!r} is executed as {ack!r}", out)
+    return test
+
+
+def history():
+    with Terminal() as t:
+        t.type("echo /log/none one")
+        t.type("ping")
+        expect("OK PING" in t.type(UP), "Up brings the last line back")
+        expect("ERR ECHO" in t.type(UP + UP + UP), "three times Up is the line before")
+        expect("OK PING" in t.type(UP + UP + UP + DOWN), "Down goes forward again")
+
+
+def completion():
+    with Terminal() as t:
+        out = t.type("pin\t")
+        expect("OK PING" in out, "Tab completes a verb", out)
+        out = t.type("cat /proc/vers\t")
+        expect("OK CAT" in out and "profile=server" in out, "Tab completes a path", out)
+
+
+def leaves_cleanly():
+    with Terminal() as t:
+        t.child.send("poweroff\r")
+        t.child.expect(pexpect.EOF)
+        t.child.wait()
+        expect(t.child.exitstatus == 0x10 * 2 + 1, "exit status of QEMU", str(t.child.exitstatus))
+
+
+def interrupted():
+    with Terminal() as t:
+        t.child.send("cat /proc/this is not sent")
+        t.child.send(CTRL_C)
+        t.prompt()
+        expect("OK PING" in t.type("ping"), "the line after Ctrl-C starts empty")
+
+
+def tests():
+    return [
+        ("terminal: plain line", executed("ping", "OK PING")),
+        ("terminal: Backspace", executed("pinx" + BACKSPACE + "g", "OK PING")),
+        ("terminal: Left inserts", executed("pig" + LEFT + "n", "OK PING")),
+        ("terminal: Home, End", executed("in" + HOME + "p" + END + "g", "OK PING")),
+        ("terminal: Ctrl-A, Ctrl-E", executed("in" + CTRL_A + "p" + CTRL_E + "g", "OK PING")),
+        ("terminal: Delete", executed("xping" + CTRL_A + DELETE, "OK PING")),
+        ("terminal: Ctrl-K", executed("ping rubbish" + LEFT * 8 + CTRL_K, "OK PING")),
+        ("terminal: Ctrl-U", executed("rubbish" + CTRL_U + "ping", "OK PING")),
+        ("terminal: Ctrl-W", executed("rubbish" + CTRL_W + "ping", "OK PING")),
+        ("terminal: UTF-8 moves by character",
+         executed("äö" + LEFT + LEFT + "ping " + CTRL_K, "OK PING")),
+        ("terminal: history", history),
+        ("terminal: completion", completion),
+        ("terminal: Ctrl-C drops the line", interrupted),
+        ("terminal: poweroff ends QEMU", leaves_cleanly),
+    ]
+
+
+if os.environ.get("TERM") is None:
+    os.environ["TERM"] = "vt100"

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Errors on demand: the kernel word helix.provoke= names them, a job before all others commits
+ * them. What is meant to be survived is followed by a log line that says so.
+ */
+#include <hx/core/assert.h>
+#include <hx/core/cmdline.h>
+#include <hx/core/init.h>
+#include <hx/core/lock.h>
+#include <hx/core/log.h>
+#include <hx/core/panic.h>
+#include <hx/core/string.h>
+#include <hx/hal/trap.h>
+
+#include "provoke_priv.h"
+
+#define KINDS_MAX	160	/* bytes of the list on the command line */
+
+HX_WORD(provoke, "helix.provoke", "errors to commit once the kernel is up, separated by commas");
+
+static void commit_panic(void)
+{
+	hx_panic("provoked with value %d", 42);
+}
+
+static void commit_bug(void)
+{
+	hx_bug("provoked with value %d", 42);
+}
+
+static void commit_verify(void)
+{
+	volatile int two = 2;
+
+	hx_verify(two + two == 5);
+}
+
+static void commit_assert(void)
+{
+	volatile int two = 2;
+
+	hx_assert(two + two == 5);
+}
+
+static void commit_lock_order(void)
+{
+	static struct hx_spinlock inner = HX_SPINLOCK_INIT("inner", HX_RANK_LEAF);
+	static struct hx_spinlock outer = HX_SPINLOCK_INIT("outer", HX_RANK_NAMES);
+
+	hx_spin_lock(&inner);
+	hx_spin_lock(&outer);
+	hx_spin_unlock(&outer);
+	hx_spin_unlock(&inner);
+}
+
+/* The numbers are those of hx_trap_provoke(). */
+static void commit_divide(void) { hx_trap_provoke(0); }
+static void commit_breakpoint(void) { hx_trap_provoke(3); }
+static void commit_invalid_opcode(void) { hx_trap_provoke(6); }
+static void commit_double_fault(void) { hx_trap_provoke(8); }
+static void commit_protection(void) { hx_trap_provoke(13); }
+static void commit_page_fault(void) { hx_trap_provoke(14); }
+
+static const struct provocation provoke_stops[] = {
+	{ "panic", commit_panic },
+	{ "bug", commit_bug },
+	{ "verify", commit_verify },
+	{ "assert", commit_assert },
+	{ "lock-order", commit_lock_order },
+	{ "divide", commit_divide },
+	{ "breakpoint", commit_breakpoint },
+	{ "invalid-opcode", commit_invalid_opcode },
+	{ "double-fault", commit_double_fault },
+	{ "protection", commit_protection },
+	{ "page-fault", commit_page_fault },
+	{ NULL, NULL },
+};
+
+static const struct provocation *const provoke_groups[] = {
+	provoke_stops, provoke_memory, provoke_undefined,
+};
+
+static const struct provocation *provoke_find(const char *kind)
+{
+	const struct provocation *p;
+	size_t i;
+
+	for (i = 0; i < HX_ARRAY_LEN(provoke_groups); i++)
+		for (p = provoke_groups[i]; p->kind != NULL; p++)
+			if (hx_strcmp(p->kind, kind) == 0)
+				return p;
+	return NULL;
+}
+
+static void provoke_one(const char *kind)
+{
+	const struct provocation *p = provoke_find(kind);
+
+	if (p == NULL) {
+		hx_error("provoke", "%s is not a kind of error", kind);
+		return;
+	}
+	hx_info("provoke", "%s: now", kind);
+	p->commit();
+	hx_info("provoke", "%s: survived", kind);
+}
+
+static void provoke_run(void)
+{
+	char kinds[KINDS_MAX], *kind = kinds, *comma;
+	int n = hx_cmdline_get("helix.provoke", kinds, sizeof(kinds));
+
+	if (n == -HX_ENAMETOOLONG)
+		hx_error("provoke", "helix.provoke= takes at most %d bytes", KINDS_MAX - 1);
+	if (n <= 0)
+		return;
+	for (; (comma = hx_strchr(kind, ',')) != NULL; kind = comma + 1) {
+		*comma = '\0';
+		provoke_one(kind);
+	}
+	provoke_one(kind);
+}
+
+static const struct hx_job provoke_job = { .name = "provoke", .order = 5, .run = provoke_run };
+HX_JOB(provoke_job);
