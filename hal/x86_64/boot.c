@@ -169,12 +169,15 @@ HX_NORETURN void hx_x86_boot_final(uint64_t slide)
 {
 	struct hx_boot_info *info = &hx_x86_boot;
 	uint64_t free_bytes = 0;
+	int err;
 
 	hx_x86_trap_init();
 	info->loader += slide;		/* set before the slide */
 	info->protocol += slide;
-	if (hx_x86_mmu_live() != 0)
-		hx_x86_refuse("the memory map has too many pieces");
+	err = hx_x86_mmu_live();
+	if (err != 0)
+		hx_x86_refuse(err == -HX_ENFILE ? "the memory map has too many pieces" :
+						  "too little RAM for the page tables");
 	hx_x86_cpu_enable();
 	if (info->rsdp_copy[0] != 0)
 		info->rsdp = (uintptr_t)info->rsdp_copy - slide - HX_IMAGE_OFFSET;
