@@ -145,6 +145,8 @@ HX_NORETURN void hx_x86_boot_early(uint32_t magic, uint32_t info_pa, uint64_t en
 	hx_paddr_t root;
 	int err;
 
+	/* Loaders zero it, but on a machine of 1.5 MiB the firmware then works on top of it. */
+	memset(hx_bss_start, 0, (size_t)(hx_bss_end - hx_bss_start));
 	hx_x86_earlycon_init();
 	info->entry_cycles = entry_cycles;
 	info->kernel_virt = (uintptr_t)hx_image_start;
