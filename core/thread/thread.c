@@ -42,6 +42,24 @@ static HX_ALWAYS_INLINE void thread_add(struct hx_thread *t)
 	quiet_unlock(&thread_lock);
 }
 
+/* Its first intent: want, or the default. */
+static HX_ALWAYS_INLINE int thread_ask(struct hx_thread *t, const struct hx_intent *want)
+{
+	int err = HX_LIKELY(want == NULL) ? 0 : hx_intent_check(want, NULL);
+
+	t->intent = NULL;
+	if (err == 0)
+		err = sched_admit(t, want != NULL ? want : &hx_intent_default);
+	if (err != 0)
+		return err;
+	t->intent = &hx_intent_default;
+	if (HX_UNLIKELY(want != NULL)) {
+		t->own_intent = *want;
+		t->intent = &t->own_intent;
+	}
+	return 0;
+}
+
 /*
  * Check what was asked for, fill t, make it ready. Field by field and not memset(): what the first
  * switch or wait sets anyway is left alone.
@@ -53,6 +71,7 @@ static HX_NOINLINE int thread_make(struct hx_thread *t, const struct hx_thread_p
 	hx_irqflags_t irq;
 	size_t i;
 	bool now;
+	int err;
 
 	if (p->fn == NULL || p->prio > HX_PRIO_LOWEST || stack == NULL ||
 	    stack_bytes < HX_CONTEXT_STACK_MIN || (((uintptr_t)stack | stack_bytes) & 15) != 0)
@@ -61,8 +80,6 @@ static HX_NOINLINE int thread_make(struct hx_thread *t, const struct hx_thread_p
 	t->flags = (uint8_t)flags;
 	t->has_timeout = 0;
 	t->rq = sched_this_rq();
-	for (i = 0; i < HX_ARRAY_LEN(t->sched_priv); i++)
-		t->sched_priv[i] = 0;
 	t->ran_cycles = 0;
 	t->n_switches = 0;
 	t->slice_ns = 0;
@@ -74,12 +91,15 @@ static HX_NOINLINE int thread_make(struct hx_thread *t, const struct hx_thread_p
 	for (i = 0; name != NULL && name[i] != '\0' && i < HX_THREAD_NAME_MAX - 1; i++)
 		t->name[i] = name[i];
 	t->name[i] = '\0';
+	err = thread_ask(t, p->intent);
+	if (err != 0)
+		return err;
 	hx_context_init(&t->ctx, stack, stack_bytes, thread_entry, t);
 	irq = hx_irq_save();
 	if (HX_ENABLED(DEBUG_ASSERT))
 		t->state = HX_THREAD_NEW;
 	thread_add(t);
-	now = runq_make_ready(t, false);
+	now = runq_make_ready(t, HX_ENQUEUE_NEW);
 	hx_irq_restore(irq);
 	if (now)
 		hx_preempt_point();
@@ -131,6 +151,7 @@ free_thread:
 static void thread_free(struct hx_thread *t)
 {
 	hx_context_fini(&t->ctx);
+	sched_admit(t, NULL);
 	if (t->flags & HX_THREAD_STATIC)
 		return;
 	if (!(t->flags & HX_THREAD_OWN_STACK))
@@ -178,13 +199,14 @@ void hx_thread_exit(int exit_value)
 	/* One that has timed out is not BLOCKED any more; it finds us DEAD when it runs. */
 	if (joiner == NULL || joiner->state != HX_THREAD_BLOCKED) {
 		quiet_lock(&rq->lock);
+		runq_leave(rq, self, HX_LEAVE_EXIT);
 		next = runq_next(rq);
 	} else {
 		if (HX_UNLIKELY(joiner->has_timeout))
 			wait_end(joiner, 0);
 		quiet_lock(&rq->lock);
-		runq_enqueue(rq, joiner, HX_ENQUEUE_WAKE);
-		next = runq_pick(rq);	/* one in, one out */
+		runq_leave(rq, self, HX_LEAVE_EXIT);
+		next = runq_replace(rq, joiner, HX_ENQUEUE_WAKE);
 	}
 	quiet_unlock(&thread_joins.lock);
 	runq_switch(rq, self, next);
@@ -202,6 +224,7 @@ static int thread_wait_for(struct hx_thread *t, hx_ns_t timeout_ns)
 	t->joiner = self;
 	if (HX_LIKELY(timeout_ns == HX_FOREVER)) {
 		quiet_lock(&rq->lock);
+		runq_leave(rq, self, HX_LEAVE_BLOCK);
 		self->state = HX_THREAD_BLOCKED;
 		quiet_unlock(&thread_joins.lock);
 		runq_switch(rq, self, runq_next(rq));
@@ -298,6 +321,7 @@ static void thread_make_static(struct hx_thread *t, const char *name, uint8_t pr
 	t->prio = prio;
 	t->flags = flags | HX_THREAD_STATIC;
 	t->rq = sched_this_rq();
+	t->intent = &hx_intent_default;
 	hx_strlcpy(t->name, name, sizeof(t->name));
 	thread_add(t);
 }
@@ -338,10 +362,13 @@ static int threads_init(void)
 static void threads_shutdown(void)
 {
 	const struct hx_thread *self = hx_thread_self();
+	struct hx_list *n;
 
 	time_tick_stop();
 	hx_irq_disable();
 	thread_reap();
+	HX_LIST_FOREACH(n, &thread_all)
+		sched_drop(HX_LIST_ENTRY(n, struct hx_thread, all_link));
 	sched_stop();
 	if (self != &thread_idle)
 		thread_free_idle();

@@ -21,6 +21,7 @@
 #include <hx/core/thread.h>
 #include <hx/core/wait.h>
 #include <hx/hal/cpu.h>
+#include <hx/hal/timer.h>
 #include <sole_sched.h>
 
 /* ---- sched.c */
@@ -29,6 +30,7 @@ extern const void *sched_slot;		/* who sits in the slot "scheduler" */
 
 HX_MUST_CHECK int sched_start(struct hx_thread *first, struct hx_thread *idle);
 void sched_stop(void);
+void sched_drop(struct hx_thread *t);
 HX_NORETURN HX_COLD void sched_bad_pick(struct hx_runq *rq, const struct hx_thread *t);
 HX_NORETURN void sched_idle_loop(void);
 void sched_preempt(void);
@@ -46,6 +48,10 @@ struct thread_info {
 	char name[HX_THREAD_NAME_MAX];
 };
 bool thread_info_after(uint32_t after, struct thread_info *out);
+
+/* ---- sched.c; also for intents */
+/* Ask the provider whether t may have this intent; NULL: t ends. */
+int sched_admit(struct hx_thread *t, const struct hx_intent *want);
 
 /* ---- wait.c */
 /* hx_wait_locked() that does not take q->lock again; interrupts stay off; timeout_ns is not 0. */
@@ -104,6 +110,25 @@ static HX_ALWAYS_INLINE void runq_enqueue(struct hx_runq *rq, struct hx_thread *
 	sched_ops()->enqueue(rq, t, why);
 }
 
+/* Is there one that can run? */
+static HX_ALWAYS_INLINE bool runq_has_next(const struct hx_runq *rq)
+{
+	return hx_sched_may_hold ? rq->n_ready != rq->n_held : rq->n_ready != 0;
+}
+
+/* The running thread is about to go, for that reason. */
+static HX_ALWAYS_INLINE void runq_leave(struct hx_runq *rq, struct hx_thread *self,
+					enum hx_enqueue_why why)
+{
+	uint64_t now;
+
+	if (!hx_sched_may_leave || sched_ops()->leave == NULL)
+		return;
+	now = hx_cycles();
+	sched_ops()->leave(rq, self, hx_cycles_to_ns(now - rq->started_cycles), why);
+	rq->started_cycles = now;
+}
+
 /* Somebody is ready: who runs next? Without n_ready. The provider is not trusted: core makes a
  * thread READY at enqueue and something else here, so another state means a pick of a thread that
  * is not enqueued (invariants 1 and 2). */
@@ -140,20 +165,30 @@ static HX_ALWAYS_INLINE void runq_switch(struct hx_runq *rq, struct hx_thread *p
 /* Who comes after a thread that is not READY any more: the next one, or idle. */
 static HX_ALWAYS_INLINE struct hx_thread *runq_next(struct hx_runq *rq)
 {
-	if (rq->n_ready == 0)
+	if (!runq_has_next(rq))
 		return rq->idle;
 	rq->n_ready--;
 	return runq_pick(rq);
 }
 
-/* The running thread goes back to the provider, which has others: take turns. */
+/* t becomes ready, and who runs next? Perhaps t. One in, one out, if nobody can be held. */
+static HX_ALWAYS_INLINE struct hx_thread *runq_replace(struct hx_runq *rq, struct hx_thread *t,
+						       enum hx_enqueue_why why)
+{
+	if (hx_sched_may_hold)
+		rq->n_ready++;
+	runq_enqueue(rq, t, why);
+	return hx_sched_may_hold ? runq_next(rq) : runq_pick(rq);
+}
+
+/* The running thread goes back to the provider, which has others, or holds this one: take turns. */
 static HX_ALWAYS_INLINE void runq_rotate(struct hx_runq *rq, struct hx_thread *self,
 					 enum hx_enqueue_why why)
 {
 	struct hx_thread *next;
 
-	runq_enqueue(rq, self, why);
-	next = runq_pick(rq);
+	runq_leave(rq, self, why);
+	next = runq_replace(rq, self, why);
 	if (next != self)
 		runq_switch(rq, self, next);
 	else
@@ -167,15 +202,15 @@ static HX_ALWAYS_INLINE struct hx_runq *runq_of(const struct hx_thread *t)
 
 /* A new or woken thread becomes ready. Interrupts off. True: it should run at once, and a
  * preemption is due. An idle CPU always takes it. */
-static HX_ALWAYS_INLINE bool runq_make_ready(struct hx_thread *t, bool may_be_idle)
+static HX_ALWAYS_INLINE bool runq_make_ready(struct hx_thread *t, enum hx_enqueue_why why)
 {
 	struct hx_runq *rq = runq_of(t);
 	bool now;
 
 	quiet_lock(&rq->lock);
 	rq->n_ready++;
-	runq_enqueue(rq, t, HX_ENQUEUE_WAKE);
-	now = (may_be_idle && hx_thread_self() == rq->idle) ||
+	runq_enqueue(rq, t, why);
+	now = (why != HX_ENQUEUE_NEW && hx_thread_self() == rq->idle) ||
 	      (sched_ops()->preempts != NULL && sched_ops()->preempts(rq, t, hx_thread_self()));
 	if (now)
 		hx_percpu()->need_resched = HX_ENQUEUE_PREEMPT;

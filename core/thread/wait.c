@@ -53,6 +53,7 @@ int wait_and_drop(struct hx_wait_queue *q, hx_ns_t timeout_ns)
 	if (HX_UNLIKELY(timeout_ns != HX_FOREVER))
 		wait_arm(self, q, timeout_ns);
 	quiet_lock(&rq->lock);
+	runq_leave(rq, self, HX_LEAVE_BLOCK);
 	self->state = HX_THREAD_BLOCKED;
 	hx_spin_release_(&q->lock);	/* not before: a waker must find it off the CPU */
 	runq_switch(rq, self, runq_next(rq));
@@ -74,7 +75,7 @@ int hx_wait_locked(struct hx_wait_queue *q, hx_ns_t timeout_ns)
 void wait_wake(struct hx_thread *t, int result)
 {
 	wait_end(t, result);
-	runq_make_ready(t, true);
+	runq_make_ready(t, HX_ENQUEUE_WAKE);
 }
 
 unsigned hx_wake_one_locked(struct hx_wait_queue *q)

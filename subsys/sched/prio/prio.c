@@ -59,16 +59,13 @@ static void prio_enqueue(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueu
 	hx_list_push_back(level, &t->run_link);
 }
 
-static void prio_remove(struct prio_queue *q, struct hx_thread *t, unsigned prio)
-{
-	hx_list_unlink(&t->run_link);
-	if (hx_list_is_empty(&q->level[prio]))
-		hx_bitmap_clear(q->map, prio);
-}
-
 static void prio_dequeue(struct hx_runq *rq, struct hx_thread *t)
 {
-	prio_remove(rq->priv, t, t->prio);
+	struct prio_queue *q = rq->priv;
+
+	hx_list_unlink(&t->run_link);
+	if (hx_list_is_empty(&q->level[t->prio]))
+		hx_bitmap_clear(q->map, t->prio);
 }
 
 static struct hx_thread *prio_pick(struct hx_runq *rq)
@@ -89,16 +86,16 @@ static struct hx_thread *prio_pick(struct hx_runq *rq)
 _Static_assert(HX_BITMAP_WORDS(PRIO_LEVELS) == 3, "prio_pick() looks at three words");
 
 /* Slices end at the tick nearest to their end, and only matter among equals. */
-static bool prio_tick(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns)
+static enum hx_tick prio_tick(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns)
 {
 	const struct prio_queue *q = rq->priv;
 	uint64_t slice = current->slice_ns != 0 ? current->slice_ns : PRIO_SLICE_NS;
 
 	current->sched_priv[0] += ran_ns;
 	if (current->sched_priv[0] + ran_ns / 2 < slice)
-		return false;
+		return HX_TICK_GO_ON;
 	current->sched_priv[0] = 0;
-	return hx_bitmap_test(q->map, current->prio);
+	return hx_bitmap_test(q->map, current->prio) ? HX_TICK_TURN : HX_TICK_GO_ON;
 }
 
 static bool prio_preempts(struct hx_runq *rq, const struct hx_thread *t,
@@ -107,12 +104,9 @@ static bool prio_preempts(struct hx_runq *rq, const struct hx_thread *t,
 	return t->prio < current->prio;
 }
 
-static void prio_prio_changed(struct hx_runq *rq, struct hx_thread *t, uint8_t old_prio)
+/* Where a thread stands is decided when it is enqueued; there is nothing else to correct. */
+static void prio_changed(struct hx_runq *rq, struct hx_thread *t)
 {
-	if (t->state == HX_THREAD_READY) {
-		prio_remove(rq->priv, t, old_prio);
-		prio_enqueue(rq, t, HX_ENQUEUE_WAKE);
-	}
 }
 
 static void prio_show(struct hx_runq *rq, struct hx_text *out)
@@ -133,6 +127,6 @@ static void prio_show(struct hx_runq *rq, struct hx_text *out)
 const struct hx_sched_ops hx_sched_prio_ops = {
 	.abi = HX_SCHED_ABI, .name = "prio", .init = prio_init, .fini = prio_fini,
 	.enqueue = prio_enqueue, .dequeue = prio_dequeue, .pick = prio_pick, .tick = prio_tick,
-	.preempts = prio_preempts, .prio_changed = prio_prio_changed, .show = prio_show,
+	.preempts = prio_preempts, .changed = prio_changed, .show = prio_show,
 };
 HX_SCHED_CLASS(hx_sched_prio_ops);

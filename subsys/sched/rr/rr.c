@@ -41,15 +41,15 @@ static struct hx_thread *rr_pick(struct hx_runq *rq)
 
 /* Slices end at ticks: at the one nearest to the end, so that a slice of exactly one tick does not
  * become two because the tick came a little early. */
-static bool rr_tick(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns)
+static enum hx_tick rr_tick(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns)
 {
 	uint64_t slice = current->slice_ns != 0 ? current->slice_ns : RR_SLICE_NS;
 
 	current->sched_priv[0] += ran_ns;
 	if (current->sched_priv[0] + ran_ns / 2 < slice)
-		return false;
+		return HX_TICK_GO_ON;
 	current->sched_priv[0] = 0;
-	return true;
+	return HX_TICK_TURN;
 }
 
 static void rr_show(struct hx_runq *rq, struct hx_text *out)

@@ -155,7 +155,7 @@ static void dequeue_works_at_any_place(void **state)
 /* Does a come before b? By urgency if the provider ranks, then by arrival. */
 static bool comes_before(unsigned a, unsigned b)
 {
-	if (ops->prio_changed != NULL && threads[a].prio != threads[b].prio)
+	if (ops->changed != NULL && threads[a].prio != threads[b].prio)
 		return threads[a].prio < threads[b].prio;
 	return arrived[a] < arrived[b];
 }
@@ -173,14 +173,18 @@ static unsigned model_first(void)
 
 static void change_prio(unsigned i, uint8_t prio)
 {
-	uint8_t old = threads[i].prio;
+	bool was_ready = arrived[i] != 0;
 
-	threads[i].prio = prio;
-	if (ops->prio_changed == NULL)
+	if (ops->changed == NULL) {
+		threads[i].prio = prio;
 		return;
-	ops->prio_changed(&rq, &threads[i], old);
-	if (arrived[i] != 0)
-		arrived[i] = 0x8000000000000000ull + ++clock_now;	/* last of its new equals */
+	}
+	if (was_ready)
+		dequeue(i);
+	threads[i].prio = prio;
+	ops->changed(&rq, &threads[i]);
+	if (was_ready)
+		enqueue(i, HX_ENQUEUE_CHANGE);	/* last of its new equals */
 }
 
 /* One random event. Cooperative schedulers are never asked to take a preempted thread back. */
@@ -231,7 +235,7 @@ static void expect_slice(uint64_t slice_ns, uint64_t step_ns)
 	do {
 		ran += step_ns;
 		assert_true(ran <= slice_ns + step_ns);
-	} while (!ops->tick(&rq, &threads[0], step_ns));
+	} while (ops->tick(&rq, &threads[0], step_ns) == HX_TICK_GO_ON);
 	assert_in_range(ran, slice_ns - (step_ns + 1) / 2, slice_ns + (step_ns + 1) / 2);
 }
 
@@ -268,7 +272,7 @@ static void default_slice_is_1_to_100_ms(void **state)
 	do {
 		ran += MS / 10;
 		assert_true(ran <= LONGEST_SLICE + MS);
-	} while (!ops->tick(&rq, &threads[0], MS / 10));
+	} while (ops->tick(&rq, &threads[0], MS / 10) == HX_TICK_GO_ON);
 	assert_in_range(ran, MS / 2, LONGEST_SLICE + MS / 10);
 }
 
@@ -283,22 +287,22 @@ static void preempted_thread_keeps_the_rest_of_its_slice(void **state)
 	enqueue(1, HX_ENQUEUE_WAKE);
 	assert_int_equal(pick(), 0);
 	for (; ran < 20 * MS; ran += MS)
-		assert_false(ops->tick(&rq, &threads[0], MS));
+		assert_int_equal(ops->tick(&rq, &threads[0], MS), HX_TICK_GO_ON);
 	enqueue(0, HX_ENQUEUE_PREEMPT);
 	assert_int_equal(pick(), 0);	/* before its equals */
-	while (!ops->tick(&rq, &threads[0], MS))
+	while (ops->tick(&rq, &threads[0], MS) == HX_TICK_GO_ON)
 		ran += MS;
 	assert_in_range(ran + MS, 49 * MS, 51 * MS);
 	enqueue(0, HX_ENQUEUE_YIELD);	/* a new slice from here on */
 	assert_int_equal(pick(), 1);
 	assert_int_equal(pick(), 0);
 	for (ran = 0; ran < 45 * MS; ran += MS)
-		assert_false(ops->tick(&rq, &threads[0], MS));
+		assert_int_equal(ops->tick(&rq, &threads[0], MS), HX_TICK_GO_ON);
 }
 
 static void urgent_threads_come_first(void **state)
 {
-	if (ops->prio_changed == NULL)
+	if (ops->changed == NULL)
 		skip();
 	for (unsigned i = 0; i < N_THREADS; i++) {
 		threads[i].prio = (uint8_t)((i * 37) % (HX_PRIO_LOWEST + 1));
@@ -327,12 +331,12 @@ static void only_the_more_urgent_preempts(void **state)
 
 static void slice_end_without_an_equal_changes_nothing(void **state)
 {
-	if (ops->tick == NULL || ops->prio_changed == NULL)
+	if (ops->tick == NULL || ops->changed == NULL)
 		skip();
 	threads[1].prio = HX_PRIO_DEFAULT + 1;
 	enqueue(1, HX_ENQUEUE_WAKE);
 	for (unsigned i = 0; i < 1000; i++)
-		assert_false(ops->tick(&rq, &threads[0], MS));
+		assert_int_equal(ops->tick(&rq, &threads[0], MS), HX_TICK_GO_ON);
 }
 
 static void show_writes_lines(void **state)

@@ -3,22 +3,36 @@
  * What a scheduling policy provides: the order of the ready threads of one CPU. Core switches,
  * wakes, counts time and checks every answer.
  *
- * Life of a thread at a provider: it appears with its sched_priv words zero; then any number of
- * enqueue (it became ready) followed by pick (it was chosen and is now on no queue) or dequeue (it
- * was taken away while ready); it vanishes while on no queue, without a word.
+ * Life of a thread at a provider:
+ *
+ *	admit(want) - enqueue - pick -(tick ...)- leave - enqueue - ... - leave - admit(NULL)
+ *	                 \_ dequeue (taken away while ready: moved, or changed)
+ *
+ * Its sched_priv words are garbage until admit or the enqueue for NEW fills them. leave says why
+ * the running thread goes: for YIELD, PREEMPT and SLICE an enqueue with the same word follows at
+ * once, for BLOCK and EXIT none.
+ *
+ * A thread that is ready but may not run yet (its budget is used up) is enqueued and held: the
+ * provider counts it in rq->n_held and gives it from pick only when it let it go again, from a
+ * timer of its own: hx_runq_lock(), n_held--, hx_runq_kick(), hx_runq_unlock().
+ *
+ * A provider that has leave, admit or holds says so in its meson.build, as the third member of
+ * 'provides'; kernels without such a one do not even look. Core refuses one that did not say.
  *
  * Core checks each answer of pick: a thread that is not ready (picked twice, never enqueued, taken
- * away before), one of another run queue, or none though some are ready, stops the kernel with the
- * provider's name, because going on would run one stack on two CPUs or lose a thread for ever.
+ * away before), one of another run queue, or none though some are ready and not held, stops the
+ * kernel with the provider's name, because going on would run one stack on two CPUs or lose a
+ * thread for ever.
  */
 #ifndef HX_CORE_SCHED_CLASS_H
 #define HX_CORE_SCHED_CLASS_H
 
 #include <hx/base.h>
+#include <hx/core/intent.h>
 #include <hx/core/lock.h>
 #include <hx/core/thread.h>
 
-#define HX_SCHED_ABI	1u
+#define HX_SCHED_ABI	2u
 
 struct hx_text;
 
@@ -27,7 +41,10 @@ struct hx_runq {
 	struct hx_spinlock lock;	/* rank HX_RANK_RUNQ, interrupts off */
 	struct hx_thread *idle;		/* c */
 	uint32_t n_ready;		/* q enqueued at the provider; kept by core */
+	uint32_t n_held;		/* q of these, how many may not run yet; the provider's */
 	uint32_t cpu;			/* c */
+	uint32_t reserved;
+	struct hx_thread *must_leave;	/* q who got HX_TICK_OFF and runs still; kept by core */
 	void *priv;			/* c provider's own, from its init */
 	struct hx_list ready;		/* q for providers that need just one list */
 	uint64_t started_cycles;	/* q current was put on the CPU, or last ticked */
@@ -35,32 +52,74 @@ struct hx_runq {
 };
 
 enum hx_enqueue_why {
-	HX_ENQUEUE_WAKE,	/* new, or woken */
+	HX_ENQUEUE_WAKE,	/* woken */
+	HX_ENQUEUE_NEW,		/* first time: its sched_priv words are garbage, or admit's */
 	HX_ENQUEUE_YIELD,	/* gave up the CPU by itself */
 	HX_ENQUEUE_PREEMPT,	/* taken off the CPU by something more urgent */
-	HX_ENQUEUE_SLICE,	/* its slice ended */
+	HX_ENQUEUE_SLICE,	/* its slice or its budget ended */
+	HX_ENQUEUE_CHANGE,	/* taken off the queue to change its priority or intent */
+	HX_ENQUEUE_MOVE,	/* comes from another CPU's run queue */
+	HX_LEAVE_BLOCK,		/* only for leave: waits, or ... */
+	HX_LEAVE_EXIT,		/* ... ends */
+};
+
+enum hx_tick {
+	HX_TICK_GO_ON,
+	HX_TICK_TURN,		/* its slice ended: switch if another can run */
+	HX_TICK_OFF,		/* it may not go on: switch, to idle if need be */
 };
 
 /* [T] thread or boot, may allocate.  [R] rq->lock held, irqs off: no sleep, no allocation. */
 struct hx_sched_ops {
 	uint32_t abi;		/* HX_SCHED_ABI, always first; any other value is refused */
 	const char *name;	/* unique, lower case, e.g. "rr" */
-	int (*init)(struct hx_runq *rq);				/* [T] 0 or negative */
+	int (*init)(struct hx_runq *rq);	/* [T] once per CPU; 0 or negative */
 	void (*fini)(struct hx_runq *rq);	/* [T] optional; rq is empty; undo init */
+	/* [T] optional; t is new (t->intent is NULL), or wants another intent than *t->intent:
+	 * 0, a promise to keep; -HX_ENOSPC no CPU time left to promise; -HX_ENOMEM.
+	 * want NULL: t has ended, after leave EXIT, and its memory is about to go: free what admit
+	 * allocated. The result is then ignored. */
+	int (*admit)(struct hx_thread *t, const struct hx_intent *want);
 	void (*enqueue)(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueue_why why); /* [R] */
 	void (*dequeue)(struct hx_runq *rq, struct hx_thread *t);	/* [R] t is enqueued here */
 	struct hx_thread *(*pick)(struct hx_runq *rq);	/* [R] taken off the queue; NULL = none */
-	/* [R] optional; current (never idle) ran ran_ns since the last call or since it came on
-	 * the CPU. True: its slice ended, switch if another is ready. NULL: time never preempts. */
-	bool (*tick)(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns);
+	/* [R] optional; current (never idle) ran ran_ns since the last tick or since it came on
+	 * the CPU. NULL: time never preempts. */
+	enum hx_tick (*tick)(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns);
+	/* [R] optional; current (never idle) leaves the CPU; ran_ns as for tick. */
+	void (*leave)(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns,
+		      enum hx_enqueue_why why);
 	/* [R] optional; should t, just enqueued, take the CPU of current (not idle)? NULL: no. */
 	bool (*preempts)(struct hx_runq *rq, const struct hx_thread *t,
 			 const struct hx_thread *current);
-	/* [R] optional; t->prio changed. It is enqueued if t->state is HX_THREAD_READY. */
-	void (*prio_changed)(struct hx_runq *rq, struct hx_thread *t, uint8_t old_prio);
+	/* [R] optional, NULL: order does not depend on them. t->prio or *t->intent changed; t is
+	 * not enqueued now: if it is ready, dequeue came before and enqueue (CHANGE) comes next. */
+	void (*changed)(struct hx_runq *rq, struct hx_thread *t);
+	/* [R] optional; a ready thread, not held, that CPU cpu may run (its affinity; not
+	 * PINNED), taken off rq: the one that loses least by moving. NULL: none. */
+	struct hx_thread *(*steal)(struct hx_runq *rq, unsigned cpu);
 	/* [R] optional; a line or more for /sched/runq/<cpu>. */
 	void (*show)(struct hx_runq *rq, struct hx_text *out);
 };
+
+/**
+ * hx_runq_lock() - for a provider's own timers: lock a run queue.
+ * hx_runq_unlock() - the end of it.
+ * hx_runq_kick() - somebody is eligible now who was not: ask again who should run there.
+ * @rq:    from init
+ * @flags: what hx_runq_lock() returned
+ *
+ * Returns: lock: for unlock; the others nothing. After kick, pick is called as soon as that CPU can
+ *          switch.
+ * Context: any but NMI; kick and unlock with the lock held.
+ * Locks:   HX_RANK_RUNQ.
+ * Owner:   -
+ * Cost:    a few instructions.
+ * Source:  -
+ */
+hx_irqflags_t hx_runq_lock(struct hx_runq *rq);
+void hx_runq_unlock(struct hx_runq *rq, hx_irqflags_t flags);
+void hx_runq_kick(struct hx_runq *rq);
 
 HX_SECTION_BOUNDS(hx_sched_classes, struct hx_sched_ops);
 #define HX_SCHED_CLASS(ops)	HX_REGISTER(hx_sched_classes, ops, struct hx_sched_ops, &(ops))

@@ -15,6 +15,7 @@
 #define HX_CORE_THREAD_H
 
 #include <hx/base.h>
+#include <hx/core/intent.h>
 #include <hx/core/list.h>
 #include <hx/core/rbtree.h>
 #include <hx/core/wait.h>
@@ -55,7 +56,9 @@ struct hx_thread {
 	uint32_t id;				/* c from 1, never reused within 2^32 */
 	struct hx_runq *rq;			/* c its CPU's run queue */
 	struct hx_list run_link;		/* q for the provider's queue */
-	uint64_t sched_priv[6];			/* q the provider's words, zero at creation */
+	uint64_t sched_priv[10];		/* q the provider's words */
+	const struct hx_intent *intent;		/* q never NULL */
+	struct hx_intent own_intent;		/* q what intent points to, once it was set */
 	uint64_t ran_cycles;			/* q total; while it runs, less its start */
 	uint64_t n_switches;			/* q times put on a CPU */
 	uint32_t slice_ns;			/* q 0: the provider's default */
@@ -89,6 +92,7 @@ struct hx_thread_params {
 	uint8_t flags;			/* HX_THREAD_DETACHED or 0 */
 	void *stack;			/* aligned to 16; NULL: allocated, with a guard page */
 	size_t stack_bytes;		/* with stack: its size, a multiple of 16 */
+	const struct hx_intent *intent;	/* copied; NULL: hx_intent_default */
 };
 
 /**
@@ -97,7 +101,8 @@ struct hx_thread_params {
  * @out: receives the thread, for hx_thread_join(); NULL allowed if detached; garbage on error
  *
  * Returns: 0; -HX_EINVAL no function, priority above 139, other flags, a stack that is too small or
- *          not aligned, or @out NULL though not detached; -HX_ENOMEM; -HX_ENFILE no stack slot.
+ *          not aligned, or @out NULL though not detached; -HX_ENOMEM; -HX_ENFILE no stack slot;
+ *          with an intent also the codes of hx_thread_set_intent().
  * Context: thread, does not sleep; a more urgent thread may run before it returns.
  * Locks:   takes those of the heap and of stacks, HX_RANK_THREADS, HX_RANK_RUNQ.
  * Owner:   the caller, until hx_thread_join(); nobody if detached. A given stack stays the caller's
@@ -186,7 +191,7 @@ void hx_sleep_ns(hx_ns_t ns);
  * Context: any but NMI; in thread context another thread may run before it returns.
  * Locks:   takes HX_RANK_RUNQ.
  * Owner:   -
- * Cost:    the provider's prio_changed, O(1) in all of ours.
+ * Cost:    the provider's dequeue and enqueue if it ranks and @t is ready.
  * Source:  -
  */
 int hx_thread_set_prio(struct hx_thread *t, unsigned prio);
