@@ -104,7 +104,8 @@ static inline void hx_intent_init(struct hx_intent *i)
  *       may be NULL
  *
  * Returns: 0; -HX_ERANGE a number is out of its range; -HX_EINVAL two parts contradict each other,
- *          or a class lacks what it needs (real time: a deadline or a greatest latency).
+ *          or a class lacks what it needs (real time: a deadline or a greatest latency);
+ *          -HX_ENOTSUP without CONFIG_INTENTS, whatever it is.
  * Context: any.
  * Locks:   none.
  * Owner:   -
@@ -118,8 +119,8 @@ HX_MUST_CHECK int hx_intent_check(const struct hx_intent *i, const char **why);
  * @t:    a thread that was not joined yet
  * @want: checked as a whole, then copied
  *
- * Returns: 0; -HX_ERANGE or -HX_EINVAL from hx_intent_check(); -HX_ENOSPC the scheduler has not so
- *          much CPU left to promise; -HX_ENOMEM. On error nothing changed.
+ * Returns: 0; what hx_intent_check() says; -HX_ENOSPC the scheduler has not so much CPU left to
+ *          promise; -HX_ENOMEM. On error nothing changed.
  * Context: thread; another thread may run before it returns.
  * Locks:   takes HX_RANK_RUNQ; the scheduler may allocate before.
  * Owner:   the caller keeps @want.
@@ -143,7 +144,7 @@ enum hx_prio_scale {
  *
  * Returns: 0..139. Order is kept: what was more urgent there is never less urgent here, and what
  *          was real time there is below 100 here.
- * Context: any.
+ * Context: any; only with CONFIG_INTENTS.
  * Locks:   none.
  * Owner:   -
  * Cost:    about 15 instructions.
