@@ -16,19 +16,12 @@
 #define LAPIC_EOI	0xb0
 
 	.text
-	.macro EXCEPTION vector, has_error
-	.balign 16
-	.ifeq \has_error
-	pushq	$0
-	.endif
-	movl	$(0x100 | \vector), 4(%rsp)	/* upper half of the error code's word */
-	jmp	exception
-	.endm
-
-	.macro EXCEPTIONS from, to, has_error
+	/* Four bytes each, so that all reach what follows them with a short jump. */
+	.macro EXCEPTIONS from, to, way
 	.set	vec, \from
 	.rept	\to - \from + 1
-	EXCEPTION vec, \has_error
+	pushq	$vec
+	jmp	\way
 	.set	vec, vec + 1
 	.endr
 	.endm
@@ -36,20 +29,25 @@
 	.globl hx_x86_exception_stubs
 	.balign 16
 hx_x86_exception_stubs:
-	EXCEPTIONS 0, 7, 0
-	EXCEPTIONS 8, 8, 1
-	EXCEPTIONS 9, 9, 0
-	EXCEPTIONS 10, 14, 1
-	EXCEPTIONS 15, 16, 0
-	EXCEPTIONS 17, 17, 1
-	EXCEPTIONS 18, 20, 0
-	EXCEPTIONS 21, 21, 1
-	EXCEPTIONS 22, 28, 0
-	EXCEPTIONS 29, 30, 1
-	EXCEPTIONS 31, 31, 0
-
-exception:
-	pushq	%rax
+	EXCEPTIONS 0, 7, without_error
+	EXCEPTIONS 8, 8, with_error
+	EXCEPTIONS 9, 9, without_error
+	EXCEPTIONS 10, 14, with_error
+	EXCEPTIONS 15, 16, without_error
+	EXCEPTIONS 17, 17, with_error
+	EXCEPTIONS 18, 20, without_error
+	EXCEPTIONS 21, 21, with_error
+	EXCEPTIONS 22, 28, without_error
+	EXCEPTIONS 29, 30, with_error
+	EXCEPTIONS 31, 31, without_error
+	.org	hx_x86_exception_stubs + 32 * 4	/* an error if one became longer */
+without_error:
+	pushq	(%rsp)			/* an error code of 0 below the vector */
+	movq	$0, 8(%rsp)
+with_error:
+	xchgq	%rax, (%rsp)		/* the vector; rax to where the frame has it */
+	movb	$1, %ah
+	movl	%eax, 12(%rsp)		/* upper half of the error code's word */
 	pushq	%rcx
 	pushq	%rdx
 	pushq	%rsi
@@ -77,18 +75,24 @@ exception:
 	popq	%rbx
 	jmp	leave
 
-	.globl hx_x86_irq_stubs
-	.balign 8
-hx_x86_irq_stubs:
+	/* Lines 0 to 31: seven bytes each. The frequent lines, the kernel's own, are the rest. */
+	.globl hx_x86_irq_stubs_low, hx_x86_irq_stubs_high
+hx_x86_irq_stubs_low:
 	.set	line, 0
-	.rept	64
-	.balign 8
+	.rept	32
+	pushq	$line
+	.byte	0xe9			/* jmp, always in its long form */
+	.long	interrupt - . - 4
+	.set	line, line + 1
+	.endr
+	.balign 16
+hx_x86_irq_stubs_high:
+	.rept	32
 	pushq	$line
 	jmp	interrupt
 	.set	line, line + 1
 	.endr
-
-	.balign 16
+	.org	hx_x86_irq_stubs_high + 32 * 4
 interrupt:
 	pushq	%rax
 	pushq	%rcx

@@ -83,7 +83,10 @@ void hx_x86_trap_init(void)
 
 	load_gdt();
 	set_gates(0, HX_N_EXCEPTIONS, hx_x86_exception_stubs, sizeof(hx_x86_exception_stubs[0]));
-	set_gates(HX_VECTOR_BASE, HX_IRQ_LINES, hx_x86_irq_stubs, sizeof(hx_x86_irq_stubs[0]));
+	set_gates(HX_VECTOR_BASE, HX_IRQ_LINES / 2, hx_x86_irq_stubs_low,
+		  sizeof(hx_x86_irq_stubs_low[0]));
+	set_gates(HX_VECTOR_BASE + HX_IRQ_LINES / 2, HX_IRQ_LINES / 2, hx_x86_irq_stubs_high,
+		  sizeof(hx_x86_irq_stubs_high[0]));
 	set_gates(HX_VECTOR_BASE + HX_LINE_SPURIOUS, 1, hx_x86_spurious_stub, 0);
 	idt[HX_VECTOR_DF].lo |= (uint64_t)HX_IST_DOUBLE_FAULT << GATE_IST_SHIFT;
 	idt[VECTOR_NMI].lo |= (uint64_t)HX_IST_NMI << GATE_IST_SHIFT;

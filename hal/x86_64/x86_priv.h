@@ -172,7 +172,8 @@ static inline bool hx_x86_is_exception(const struct hx_trap_frame *f)
 	return (f->vector & HX_FRAME_EXCEPTION) != 0;
 }
 
-extern const char hx_x86_exception_stubs[][16], hx_x86_irq_stubs[][8], hx_x86_spurious_stub[];
+extern const char hx_x86_exception_stubs[][4], hx_x86_irq_stubs_low[][7],
+	hx_x86_irq_stubs_high[][4], hx_x86_spurious_stub[];
 void hx_x86_context_start(void);
 void hx_x86_trap_init(void);
 void hx_x86_trap_dispatch(struct hx_trap_frame *f);

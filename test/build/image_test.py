@@ -87,9 +87,16 @@ class Image(unittest.TestCase):
         self.assertEqual(lib.floor_of("subsys_sched_rr"), 2)
         self.assertEqual(lib.floor_of("fs_ramfs"), 3)
 
-    def test_minimal_is_small(self):
-        total = lib.size(lib.built("minimal"))["total"]
+    def check_minimal_is_small(self, folder):
+        total = lib.size(folder)["total"]
         self.assertLess(total["text"] + total["rodata"] + total["data"], MINIMAL_BYTES, total)
+
+    def test_minimal_is_small(self):
+        self.check_minimal_is_small(lib.built("minimal"))
+
+    def test_minimal_is_small_with_clang(self):
+        folder = os.path.join(lib.TOP, "build", "test", "minimal-x86_64-clang")
+        self.check_minimal_is_small(lib.built("minimal", folder=folder, CC="clang"))
 
     def test_teaching_can_be_read(self):
         import lines
