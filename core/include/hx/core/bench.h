@@ -58,17 +58,17 @@ HX_SECTION_BOUNDS(hx_benches, struct hx_bench);
  * Cost:    begin to end: one read of the counter, which is taken off.
  * Source:  -
  */
-static inline bool hx_bench_more(const struct hx_bench_run *b)
+static HX_ALWAYS_INLINE bool hx_bench_more(const struct hx_bench_run *b)
 {
 	return b->n < b->n_max;
 }
 
-static inline void hx_bench_begin(struct hx_bench_run *b)
+static HX_ALWAYS_INLINE void hx_bench_begin(struct hx_bench_run *b)
 {
 	b->t0 = hx_cycles();
 }
 
-static inline void hx_bench_end(struct hx_bench_run *b)
+static HX_ALWAYS_INLINE void hx_bench_end(struct hx_bench_run *b)
 {
 	uint64_t d = hx_cycles() - b->t0;
 
