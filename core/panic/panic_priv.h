@@ -5,7 +5,7 @@
 
 #include <hx/base.h>
 
-/* The linker script's bounds of the table; empty in the first link, NULL on the host. */
+/* The bounds of the table: empty, or on the host NULL, in the first link. */
 extern const uint8_t hx_symtab_start[] __attribute__((weak, visibility("hidden")));
 extern const uint8_t hx_symtab_end[] __attribute__((weak, visibility("hidden")));
 

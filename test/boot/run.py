@@ -9,6 +9,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(os.path.dirname(HERE)), "scri
 sys.dont_write_bytecode = True
 import failures  # noqa: E402
 import figures  # noqa: E402
+import host  # noqa: E402
 import inkernel  # noqa: E402
 import lib  # noqa: E402
 import profiles  # noqa: E402
@@ -17,6 +18,6 @@ import terminal  # noqa: E402
 
 if __name__ == "__main__":
     found = []
-    for group in (inkernel, failures, terminal, runner, figures, profiles):
+    for group in (inkernel, failures, terminal, runner, figures, host, profiles):
         found += group.tests()
     sys.exit(lib.run_all(found, sys.argv[1:]))

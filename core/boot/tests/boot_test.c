@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <hx/config/core_names.h>
 #include <hx/core/init.h>
 #include <hx/core/names.h>
 #include <hx/core/text.h>
@@ -69,6 +70,8 @@ static void marks_are_shown_in_order(void **state)
 {
 	char *first, *second;
 
+	if (!HX_ENABLED(STATE_NODES))
+		skip();
 	hx_boot_mark("alpha");
 	hx_boot_mark("beta");
 	show("/proc/boot");
@@ -82,6 +85,8 @@ static void marks_are_shown_in_order(void **state)
 
 static void marks_past_the_table_are_counted(void **state)
 {
+	if (!HX_ENABLED(STATE_NODES))
+		skip();
 	for (int i = 0; i < BOOT_MARKS_MAX + 2; i++)
 		hx_boot_mark("a-component-with-a-long-name");
 	show("/proc/boot");
@@ -99,6 +104,8 @@ static void waiting_is_added_up_and_apart(void **state)
 	hx_boot_times(&t);
 	assert_int_equal(t.waited, 344);
 	assert_true(t.entry <= t.main && t.main <= t.prompt);
+	if (!HX_ENABLED(STATE_NODES))
+		return;
 	show("/proc/boot");
 	assert_non_null(strstr(shown, "waited_cycles=344\n"));
 	snprintf(line, sizeof(line), "to_prompt_cycles=%llu\n",

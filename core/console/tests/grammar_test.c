@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <hx/config/core_cmdline.h>
 #include <hx/core/console.h>
 #include <hx/core/init.h>
 #include <hx/core/log.h>
@@ -249,6 +250,9 @@ static void every_line_has_its_exact_answer(void **state)
 	for (i = 0; i < HX_ARRAY_LEN(table); i++) {
 		int err = execute(table[i].line, strlen(table[i].line));
 
+		/* A help text that is not compiled in leaves its line empty. */
+		if (!HX_ENABLED(HELP_TEXTS) && strncmp(table[i].line, "help ", 5) == 0)
+			continue;
 		if (strcmp(answer, table[i].answer) != 0)
 			fail_msg("line '%s' answers:\n%s---- not:\n%s----", table[i].line, answer,
 				 table[i].answer);

@@ -46,7 +46,7 @@ static void first_is_told_in_full(void **state)
 		"cpu 0", "callers:\n  at 0x", "\n  by 0x", "log:\n", "a line to remember 4711",
 	};
 
-	hx_info("test", "a line to remember %d", 4711);
+	hx_error("test", "a line to remember %d", 4711);
 	assert_true(HX_TEST_ENDS(HX_TEST_EXIT, EXIT_TEXT, hx_trap_provoke(INVALID_OPCODE)));
 	expect_in_order(texts, HX_ARRAY_LEN(texts));
 }

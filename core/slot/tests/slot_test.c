@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include <hx/config/core_names.h>
 #include <hx/core/init.h>
 #include <hx/core/log.h>
 #include <hx/core/names.h>
@@ -151,6 +152,8 @@ static void nodes_tell_the_same(void **state)
 	char name[HX_NAME_MAX];
 	unsigned i, n_ours = 0;
 
+	if (!HX_ENABLED(STATE_NODES))
+		skip();
 	boot("helix.slot.thing=old");
 	assert_int_equal(hx_slot_select(&thing_kind), 0);
 	assert_string_equal(cat("/slots/thing/provider", 0), "provider=good\n");
@@ -180,6 +183,8 @@ static void history_is_bounded(void **state)
 	unsigned i, n = 0;
 	char *line;
 
+	if (!HX_ENABLED(STATE_NODES))
+		skip();
 	for (i = 0; i < 100; i++) {
 		boot(i % 2 ? "helix.slot.thing=other" : "");
 		assert_int_equal(hx_slot_select(&thing_kind), 0);

@@ -260,18 +260,6 @@ static void foreach_goes_by_ascending_id_and_stops(void **state)
 		assert_int_equal(hx_thread_join(t[i], HX_FOREVER, NULL), 0);
 }
 
-static void run_time_is_counted(void **state)
-{
-	struct thread_info before = { .id = 0 }, after = { .id = 0 };
-
-	assert_true(thread_info_after(0, &before));
-	for (int i = 0; i < 1000; i++)
-		hx_cpu_relax();
-	assert_true(thread_info_after(0, &after));
-	assert_string_equal(after.name, "main");
-	assert_int_equal(after.ran_cycles - before.ran_cycles, 1000 * HX_HOST_RELAX_NS);
-}
-
 /* ---- a scheduler that answers wrongly */
 
 static enum { GOOD, AGAIN, NONE, STRANGER } broken_how;
@@ -406,7 +394,6 @@ int main(void)
 		cmocka_unit_test(second_joiner_is_refused),
 		cmocka_unit_test(end_and_join_timeout_at_the_same_tick),
 		cmocka_unit_test(foreach_goes_by_ascending_id_and_stops),
-		cmocka_unit_test(run_time_is_counted),
 	};
 	const struct CMUnitTest provider_tests[] = {
 		cmocka_unit_test(wrong_picks_are_caught_by_name),
