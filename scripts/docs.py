@@ -143,6 +143,13 @@ def sizes():
     return table(("profile", "text", "rodata", "data", "sum", "bss"), rows)
 
 
+def teaching_lines():
+    import lines
+    rooms = lines.count(os.path.join(TOP, "build", "teaching-x86_64"))
+    rows = [(f"`{room}`", f"{n:,}") for room, n in sorted(rooms.items(), key=lambda r: (-r[1], r[0]))]
+    return table(("room", "lines"), rows + [("sum", f"{sum(rooms.values()):,}")])
+
+
 # Beside each figure: what it should reach, and the best peer measured (docs/benchmarks.md says how).
 PEERS = (
     ("boot.to_prompt", "minimal 60,000, server 2,000,000", "NuttX rv64 123,716; to main: Zephyr x86_64 "
@@ -208,7 +215,7 @@ def main():
     if args.kernel:
         makers.update(of_kernel(args.kernel))
     if args.sizes:
-        makers["sizes"] = sizes
+        makers.update(sizes=sizes, teaching_lines=teaching_lines)
     if args.bench:
         makers["figures"] = lambda: figures(args.bench)
     drifted = []

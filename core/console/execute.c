@@ -18,14 +18,18 @@ static const char node_verbs[] =
 	"init\0/proc/init\0"		"irq\0/proc/interrupts\0"	"locks\0/proc/locks\0"
 	"mem\0/mem/zones\0"		"ps\0/proc/threads\0"		"sched\0/sched/status\0"
 	"slots\0/slots\0"		"uptime\0/proc/uptime\0"	"version\0/proc/version\0";
-/* Those that need no STATE_NODES. */
+/* Those that need no STATE_NODES, and those that need no THREAD_NODES either. */
+static const char thread_verbs[] =
+	"cmdline\0/proc/cmdline\0"	"config\0/proc/config\0"	"ps\0/proc/threads\0"
+	"sched\0/sched/status\0"	"uptime\0/proc/uptime\0"	"version\0/proc/version\0";
 static const char few_verbs[] =
 	"cmdline\0/proc/cmdline\0"	"config\0/proc/config\0"	"version\0/proc/version\0";
 
 static bool node_verb_next(struct verb_walk *w, struct verb_row *row)
 {
 	if (w->idx++ == 0)
-		w->text = HX_ENABLED(STATE_NODES) ? node_verbs : few_verbs;
+		w->text = HX_ENABLED(STATE_NODES) ? node_verbs :
+			  HX_ENABLED(THREAD_NODES) ? thread_verbs : few_verbs;
 	if (*w->text == '\0')
 		return false;
 	*row = (struct verb_row){ .usage = w->text };

@@ -11,9 +11,11 @@ import lib
 
 RANDOM_SEEDS = (1, 2, 3, 4)
 MINIMAL_BYTES = 48 * 1024
-TEACHING_LINES = 10550
+TEACHING_LINES = 9200   # holds what is reached; the aim is 6000
 PRODUCTS = ("helix-kernel", "helix-kernel.debug", "helix-kernel.sym", "helix-kernel.map", "config",
             "size.json", "sbom.json")
+# Archives: the link takes what somebody calls.
+LIBRARIES = {"core_lib", "core_fault"}
 # The hal ends in the function that its own header declares: the one way up by name, by design.
 UPCALLS = {"hx_main"}
 
@@ -34,7 +36,7 @@ class Image(unittest.TestCase):
     weight = 2
 
     def check_rooms(self, folder):
-        """The link took exactly the chosen rooms that have sources, whole."""
+        """The link took exactly the chosen rooms that have sources, and all but libraries whole."""
         chosen = lib.chosen_rooms(os.path.join(folder, "out", "config"))
         linked = lib.rooms_in_map(folder)
         self.assertLessEqual(linked, set(chosen), "an unchosen room is in the image")
@@ -42,7 +44,7 @@ class Image(unittest.TestCase):
         self.assertLessEqual(deciders, linked, "a chosen provider is not in the image")
         linkmap = lib.read(folder, "out", "helix-kernel.map")
         for room, files in lib.objects(folder).items():
-            if room in linked:
+            if room in linked and room not in LIBRARIES:
                 for f in files:
                     self.assertIn(f"lib{room}.a.p/{os.path.basename(f)}", linkmap)
 
@@ -98,11 +100,18 @@ class Image(unittest.TestCase):
         folder = os.path.join(lib.TOP, "build", "test", "minimal-x86_64-clang")
         self.check_minimal_is_small(lib.built("minimal", folder=folder, CC="clang"))
 
+    def test_a_library_is_linked_in_part(self):
+        linkmap = lib.read(lib.built("teaching"), "out", "helix-kernel.map")
+        self.assertRegex(linkmap, r"libcore_lib\.a\S*printf\.c")
+        self.assertNotRegex(linkmap, r"libcore_lib\.a\S*crc32c\.c")
+
     def test_teaching_can_be_read(self):
         import lines
         rooms = lines.count(lib.built("teaching"))
         self.assertGreater(len(rooms), 10)
         self.assertLess(sum(rooms.values()), TEACHING_LINES, rooms)
+        self.assertIn(f"below {TEACHING_LINES:,} lines",
+                      lib.read(lib.TOP, "profiles", "teaching", "README.md"))
 
     def test_code_lines_are_counted(self):
         import lines
