@@ -19,6 +19,9 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+import lines  # noqa: E402
 KINDS = (("text", (".text", ".boot")), ("rodata", (".rodata", ".relro", ".note", ".relr", ".hx_symtab",
                                                   "hx_", ".init_array")),
          ("data", (".data",)), ("rodata", (".data.rel.ro",)), ("bss", (".bss", ".boot_pages")))
@@ -67,17 +70,38 @@ def size_json(args, path):
     write_json(path, {"total": sizes_of(args.elf), "rooms": rooms, "symbols": symbols_of(args.elf)})
 
 
+def sha256(data):
+    return [{"alg": "SHA-256", "content": hashlib.sha256(data).hexdigest()}]
+
+
+def room_components(args):
+    """A component for each room in the image, with its files; its hash is that of the list of theirs."""
+    rooms = {}
+    for room, source in lines.sources(args.objects):
+        with open(source, "rb") as f:
+            rooms.setdefault(room, []).append((os.path.relpath(source, args.top), sha256(f.read())))
+    return [{"type": "library", "bom-ref": f"room:{room}", "name": room, "version": args.version,
+             "licenses": [{"license": {"id": "MIT"}}],
+             "hashes": sha256("".join(f"{h[0]['content']}  {name}\n" for name, h in files).encode()),
+             "components": [{"type": "file", "name": name, "hashes": h} for name, h in files]}
+            for room, files in sorted((r, sorted(f)) for r, f in rooms.items())]
+
+
 def sbom_json(args, path):
-    """What the image is made of. No third-party source is in it yet."""
+    """What the image is made of: rooms of this tree and nothing else; no library is linked."""
     with open(args.config, "rb") as f:
         config = hashlib.sha256(f.read()).hexdigest()
+    rooms = room_components(args)
     write_json(path, {
         "bomFormat": "CycloneDX", "specVersion": "1.4", "version": 1,
         "metadata": {"component": {"type": "operating-system", "name": "helix",
-                                   "version": args.version,
+                                   "bom-ref": "helix", "version": args.version,
                                    "licenses": [{"license": {"id": "MIT"}}]},
                      "tools": [{"name": args.compiler}]},
-        "components": [], "properties": [{"name": "config-sha256", "value": config}]})
+        "components": rooms,
+        "dependencies": [{"ref": "helix", "dependsOn": [r["bom-ref"] for r in rooms]}],
+        "compositions": [{"aggregate": "complete", "assemblies": ["helix"]}],
+        "properties": [{"name": "config-sha256", "value": config}]})
 
 
 def take_sections_off(path):

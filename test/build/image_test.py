@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is in an image: every chosen provider, no unchosen one, no reference from a floor to a higher
 one; the products, and the sizes that profiles promise."""
+import hashlib
 import json
 import os
 import re
@@ -78,6 +79,17 @@ class Image(unittest.TestCase):
                     wrong.append(f"{room} refers to {name} of {owner[name]}")
         self.assertEqual(wrong, [])
 
+    def check_sbom(self, folder, sbom):
+        """Each room in the image with each of its files as it is on the disk, and nothing else."""
+        self.assertEqual(sbom["bomFormat"], "CycloneDX")
+        self.assertEqual({c["name"] for c in sbom["components"]}, lib.rooms_in_map(folder))
+        for room in sbom["components"]:
+            self.assertEqual(room["licenses"], [{"license": {"id": "MIT"}}])
+            self.assertTrue(room["version"] and room["components"], room["name"])
+            for part in room["components"]:
+                seen = hashlib.sha256(lib.read(lib.TOP, part["name"], mode="rb")).hexdigest()
+                self.assertEqual(part["hashes"], [{"alg": "SHA-256", "content": seen}], part["name"])
+
     def check_image(self, folder):
         self.check_rooms(folder)
         self.check_registered(folder)
@@ -138,7 +150,7 @@ def profile_test(profile):
             self.assertGreater(os.path.getsize(os.path.join(folder, "out", name)), 0, name)
         self.assertTrue(sections_are_off(os.path.join(folder, "out", "helix-kernel")))
         sbom = json.loads(lib.read(folder, "out", "sbom.json"))
-        self.assertEqual(sbom["bomFormat"], "CycloneDX")
+        self.check_sbom(folder, sbom)
         self.assertIn("hx_main", lib.read(folder, "out", "helix-kernel.sym"))
     return test
 
