@@ -5,6 +5,7 @@
   gdb.py BUILD_FOLDER [GDB ARGUMENT...]
 """
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,15 +21,18 @@ def main(argv):
         socket = os.path.join(folder, "gdb")
         m = machine.Machine(out, append="helix.kaslr=off", extra=[
             "-S", "-chardev", f"socket,path={socket},server=on,wait=off,id=gdb0", "-gdb",
-            "chardev:gdb0"])
+            "chardev:gdb0"], own_session=True)
         with m:
             print(f"helix: the console's output goes to {folder}/console while gdb runs")
+            os.set_blocking(m.process.stdout.fileno(), True)
             pump = subprocess.Popen(["cat"], stdin=m.process.stdout,
                                     stdout=open(os.path.join(folder, "console"), "wb"))
+            signal.signal(signal.SIGINT, signal.SIG_IGN)    # Ctrl-C is gdb's: it stops the kernel
             status = subprocess.call([
                 "gdb", "-q", "-iex", f"set substitute-path /build {TOP}", "-iex",
                 f"directory {TOP}", os.path.join(out, "helix-kernel.debug"), "-ex",
-                f"target remote {socket}", "-ex", "hbreak hx_main", "-ex", "continue"] + argv[1:])
+                f"target remote {socket}", "-ex", "hbreak hx_main", "-ex", "continue"] + argv[1:],
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
             pump.kill()
     return status
 

@@ -70,11 +70,12 @@ def iso_with_words(out, words, folder, bios_only):
 class Machine:
     def __init__(self, out, arch="x86_64", smp=1, mem="256M", firmware="direct", append="",
                  disks=(), net=False, icount=False, cpu="max", kernel=None, initrd=None,
-                 extra=(), qmp=False):
+                 extra=(), qmp=False, own_session=False):
         self.out, self.arch, self.icount = out, arch, icount
         self.opts = dict(smp=smp, mem=mem, firmware=firmware, append=append, disks=disks, net=net,
                          cpu=cpu, kernel=kernel, initrd=initrd, extra=extra)
         self.want_qmp = qmp
+        self.own_session = own_session  # keys of this terminal (Ctrl-C) are not for it
         self.buffer = b""       # bytes read and not yet consumed
         self.transcript = b""   # every byte read
         self.process = None
@@ -143,7 +144,8 @@ class Machine:
         self.folder = tempfile.mkdtemp(prefix="helix-")
         try:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.PIPE,
-                                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                            start_new_session=self.own_session)
         except FileNotFoundError as e:
             raise MachineError(f"{e.filename} is not installed: run make setup") from e
         os.set_blocking(self.process.stdout.fileno(), False)

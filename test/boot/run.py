@@ -7,6 +7,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(os.path.dirname(HERE)), "scripts")]
 sys.dont_write_bytecode = True
+import debugger  # noqa: E402
 import failures  # noqa: E402
 import figures  # noqa: E402
 import host  # noqa: E402
@@ -18,6 +19,6 @@ import terminal  # noqa: E402
 
 if __name__ == "__main__":
     found = []
-    for group in (inkernel, failures, terminal, runner, figures, host, profiles):
+    for group in (inkernel, failures, terminal, runner, figures, host, debugger, profiles):
         found += group.tests()
     sys.exit(lib.run_all(found, sys.argv[1:]))
