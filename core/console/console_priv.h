@@ -16,6 +16,9 @@
 
 #define CONSOLE_PROMPT	"helix> "
 
+#define CTRL(letter)	((letter) & 0x1f)
+#define DEL		0x7f
+
 /* ---- call.c */
 void call_parse_error(struct hx_text *out, const char *detail);
 void call_finish(struct hx_call *c);	/* a missing answer, the end of the body */
@@ -72,8 +75,13 @@ enum edit_event {
 	EDIT_UP, EDIT_DOWN, EDIT_TAB,
 };
 
-enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *out);
+/* ---- line.c */
 void edit_reset(struct console_line *l);	/* a new line; keeps skip_lf */
+/* True: the byte ends the line, and *event is what comes of it. */
+bool edit_ends(struct console_line *l, uint8_t byte, enum edit_event *event);
+
+/* ---- edit.c, or edit_basic.c, which has the first and the last */
+enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *out);
 void edit_insert(struct console_line *l, const char *bytes, size_t n, struct hx_text *out);
 void edit_replace(struct console_line *l, const char *text, struct hx_text *out);
 void edit_show(const struct console_line *l, struct hx_text *out);	/* behind a prompt */

@@ -15,9 +15,6 @@
 
 #include "console_priv.h"
 
-#define CTRL(letter)	((letter) & 0x1f)
-#define DEL		0x7f
-
 enum escape_state { ESCAPE_NONE, ESCAPE_START, ESCAPE_CSI, ESCAPE_SS3 };
 
 static bool is_continuation(char c)
@@ -130,11 +127,6 @@ void edit_insert(struct console_line *l, const char *bytes, size_t n, struct hx_
 {
 	while (n-- > 0)
 		insert_byte(l, (uint8_t)*bytes++, out);
-}
-
-void edit_reset(struct console_line *l)
-{
-	*l = (struct console_line){ .skip_lf = l->skip_lf };
 }
 
 void edit_replace(struct console_line *l, const char *text, struct hx_text *out)
@@ -250,16 +242,11 @@ static enum edit_event control(struct console_line *l, uint8_t byte, struct hx_t
 
 enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *out)
 {
-	enum edit_event event = EDIT_NONE;
-	bool after_cr = l->skip_lf;
+	enum edit_event event;
 
-	l->skip_lf = byte == '\r';
-	if (byte == '\n' && after_cr)
-		return EDIT_NONE;	/* CR LF is one end of line */
-	if (byte == '\r' || byte == '\n')
-		return EDIT_LINE;
-	if (byte == CTRL('C'))
-		return EDIT_CANCEL;
+	if (edit_ends(l, byte, &event))
+		return event;
+	event = EDIT_NONE;
 	if (l->escape != ESCAPE_NONE && escape_byte(l, byte, out, &event))
 		return event;
 	if (byte >= ' ' && byte != DEL) {

@@ -8,14 +8,6 @@
 
 #include "console_priv.h"
 
-#define CTRL(letter)	((letter) & 0x1f)
-#define DEL		0x7f
-
-void edit_reset(struct console_line *l)
-{
-	*l = (struct console_line){ .skip_lf = l->skip_lf };
-}
-
 void edit_show(const struct console_line *l, struct hx_text *out)
 {
 	hx_text_write(out, l->text, l->len);
@@ -33,15 +25,10 @@ static void rub_out(struct console_line *l, struct hx_text *out)
 
 enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *out)
 {
-	bool after_cr = l->skip_lf;
+	enum edit_event event;
 
-	l->skip_lf = byte == '\r';
-	if (byte == '\n' && after_cr)
-		return EDIT_NONE;	/* CR LF is one end of line */
-	if (byte == '\r' || byte == '\n')
-		return EDIT_LINE;
-	if (byte == CTRL('C'))
-		return EDIT_CANCEL;
+	if (edit_ends(l, byte, &event))
+		return event;
 	if (byte == CTRL('U')) {
 		while (l->len > 0)
 			rub_out(l, out);

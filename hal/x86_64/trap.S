@@ -157,46 +157,4 @@ hx_x86_context_start:
 	movq	%r12, %rdi
 	jmp	*%rbx
 
-/*
- * hx_trap_provoke(edi vector). Each faulting instruction is two bytes long, so that a test can go
- * on behind it (hx_trap_resume_pc); after it, the function returns.
- */
-	.globl hx_trap_provoke
-hx_trap_provoke:
-	pushq	%rbp
-	movq	%rsp, %rbp
-	cmpl	$14, %edi
-	je	page_fault
-	cmpl	$13, %edi
-	je	general_protection
-	cmpl	$8, %edi
-	je	double_fault
-	cmpl	$6, %edi
-	je	invalid_opcode
-	cmpl	$3, %edi
-	je	breakpoint
-	xorl	%ecx, %ecx
-	xorl	%edx, %edx
-	divl	%ecx
-provoked:
-	popq	%rbp
-	ret
-breakpoint:
-	int3
-	jmp	provoked
-invalid_opcode:
-	ud2
-	jmp	provoked
-general_protection:
-	movl	$0x1f8, %eax			/* past the end of the GDT */
-	movl	%eax, %es
-	jmp	provoked
-page_fault:
-	movl	$0x1000, %eax
-	movl	%eax, (%rax)
-	jmp	provoked
-double_fault:
-	pushq	%rax				/* down to the guard page: no stack is left */
-	jmp	double_fault
-
 	.section .note.GNU-stack, "", @progbits

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions on purpose. Each faulting instruction but int3 is two bytes long, so that a test can
+ * Exceptions on purpose, for the machine and for the process on one. Each faulting instruction but int3 is two bytes long, so that a test can
  * go on behind it (hx_trap_resume_pc()); after it, the function returns.
  */
+	.cfi_sections .debug_frame
 	.text
 	.globl	hx_trap_provoke
 	.type	hx_trap_provoke, @function
