@@ -5,6 +5,10 @@
  * Nothing here takes a lock, allocates or waits. What the report reads may itself be broken, so it
  * goes from the surest to the least sure: reason, exception, registers, thread, callers, log. A
  * panic inside the report is told in one line; a third one says nothing and leaves.
+ *
+ * What the console's driver still holds is older than the report and goes out before it; from then
+ * on the log writes to the early console as well, so no line is lost in a queue or comes late. The
+ * driver may be what is ill: if it panics in turn, the first report follows from there.
  */
 #include <hx/base.h>
 #include <hx/core/assert.h>
@@ -25,6 +29,14 @@
 #define DESCRIPTION_MAX	160
 
 static uint32_t n_panics;	/* interrupts are off when it is counted up */
+
+/* The first one. Its arguments live on its stack, which nothing leaves any more. */
+static struct {
+	const struct hx_trap_frame *f;
+	const char *fmt;
+	va_list ap;
+	bool told;
+} first;
 
 static void panic_put(struct hx_text *t, const char *bytes, size_t n)
 {
@@ -87,10 +99,23 @@ static void put_thread(struct hx_text *out)
 		       cpu->irq_depth > 0 ? ", in an interrupt" : "");
 }
 
+static void report(struct hx_text *out)
+{
+	first.told = true;
+	put_reason(out, first.fmt, first.ap);
+	if (first.f != NULL)
+		put_trap(out, first.f);
+	put_thread(out);
+	hx_text_puts(out, "callers:\n");
+	hx_show_backtrace(out, first.f);
+	hx_text_puts(out, "log:\n");
+	hx_log_show_last(out, LOG_LINES);
+}
+
 HX_NORETURN void hx_vpanic(const struct hx_trap_frame *f, const char *fmt, va_list ap)
 {
 	struct hx_text out = { .put = panic_put };
-	struct hx_console_dev *console;
+	struct hx_console_dev *console = hx_console_dev_active();
 	uint32_t depth;
 
 	hx_irq_disable();
@@ -98,26 +123,22 @@ HX_NORETURN void hx_vpanic(const struct hx_trap_frame *f, const char *fmt, va_li
 	depth = n_panics++;
 	if (depth > 1)
 		hx_hal_exit(HX_EXIT_PANIC);
-	if (depth == 1) {
-		put_reason(&out, fmt, ap);
-		if (f != NULL)
-			hx_text_printf(&out, "%s at %#lx, ", hx_trap_name(f),
-				       (unsigned long)hx_trap_pc(f));
-		hx_text_puts(&out, "while reporting the first one\n");
+	if (depth == 0) {
+		first.f = f;
+		first.fmt = fmt;
+		va_copy(first.ap, ap);
+		hx_log_set_console(NULL);
+		if (console->flush != NULL)
+			console->flush(console);
+		report(&out);
 		hx_hal_exit(HX_EXIT_PANIC);
 	}
+	if (!first.told)
+		report(&out);
 	put_reason(&out, fmt, ap);
 	if (f != NULL)
-		put_trap(&out, f);
-	put_thread(&out);
-	hx_text_puts(&out, "callers:\n");
-	hx_show_backtrace(&out, f);
-	hx_text_puts(&out, "log:\n");
-	hx_log_show_last(&out, LOG_LINES);
-	/* What the console's driver still holds is older, but its device may be ill: last. */
-	console = hx_console_dev_active();
-	if (console->flush != NULL)
-		console->flush(console);
+		hx_text_printf(&out, "%s at %#lx, ", hx_trap_name(f), (unsigned long)hx_trap_pc(f));
+	hx_text_puts(&out, "while reporting the first one\n");
 	hx_hal_exit(HX_EXIT_PANIC);
 }
 

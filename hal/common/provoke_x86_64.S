@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions on purpose, for the machine and for the process on one. Each faulting instruction but int3 is two bytes long, so that a test can
- * go on behind it (hx_trap_resume_pc()); after it, the function returns.
+ * Exceptions on purpose, for the machine and for the process on one. Each faulting instruction but
+ * int3 is two bytes long, so that a test can go on behind it (hx_trap_resume_pc()); after it, the
+ * function returns.
  */
 	.cfi_sections .debug_frame
 	.text

@@ -45,6 +45,14 @@ def provoked(kind, profile="server", code=PANIC, extra="", cc="gcc", **patterns)
     return test
 
 
+def in_order():
+    """What was written before a panic is on the terminal before its report, and once."""
+    _, text = runs_to_end(built("server", extra=PROVOKE), append="helix.provoke=page-fault")
+    before, report = text.split("\nPANIC: ", 1)
+    line = "info provoke: page-fault: now"
+    expect(before.count(line) == 1 and line not in report, "the line before the report", text[-2500:])
+
+
 def corrupt_archive(damage):
     def test():
         out = built("server")
@@ -125,6 +133,7 @@ def tests():
     found += [
         ("report: panic", provoked("panic", reason=r"PANIC: provoked with value 42",
                                    callers=report["callers"])),
+        ("report: after what was written before", in_order),
         ("report: bug", provoked("bug", reason=r"provoked with value 42")),
         ("report: division", provoked("divide", name=r"#DE", **report)),
         ("report: invalid opcode", provoked("invalid-opcode", name=r"#UD", **report)),

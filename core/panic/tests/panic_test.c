@@ -6,8 +6,10 @@
  */
 #include <hx_test.h>
 
+#include <hx/core/console_dev.h>
 #include <hx/core/log.h>
 #include <hx/core/panic.h>
+#include <hx/hal/earlycon.h>
 #include <hx/hal/power.h>
 #include <hx/hal/trap.h>
 
@@ -24,6 +26,30 @@ static int setup(void **state)
 	hx_test_console_capture();
 	return err;
 }
+
+/* A console whose driver still holds a line, and logs while it sends it. */
+static unsigned n_flushes;
+
+static void held_write(struct hx_console_dev *d, const char *bytes, size_t n)
+{
+	fail_msg("a line of the log went to a console that nobody empties");
+}
+
+static hx_ssize_t held_read(struct hx_console_dev *d, char *bytes, size_t n, hx_ns_t timeout_ns)
+{
+	return -HX_ETIMEDOUT;
+}
+
+static void held_flush(struct hx_console_dev *d)
+{
+	if (n_flushes++ == 0)
+		hx_earlycon_write("held line\n", 10);
+	hx_error("test", "sending");
+}
+
+static struct hx_console_dev held = {
+	.name = "held", .write = held_write, .read = held_read, .flush = held_flush,
+};
 
 /* Each of the texts stands in the output, one behind the other. */
 static void expect_in_order(const char *const *texts, size_t n)
@@ -42,13 +68,18 @@ static void expect_in_order(const char *const *texts, size_t n)
 static void first_is_told_in_full(void **state)
 {
 	static const char *const texts[] = {
-		"\nPANIC: ", "(#UD) in the kernel\n", "exception: ", "registers:\n", "thread: ",
+		"held line\n", "error test: sending\n", "\nPANIC: ",
+		"(#UD) in the kernel\n", "exception: ", "registers:\n", "thread: ",
 		"cpu 0", "callers:\n  at 0x", "\n  by 0x", "log:\n", "a line to remember 4711",
 	};
 
 	hx_error("test", "a line to remember %d", 4711);
+	assert_int_equal(hx_console_dev_register(&held), 0);
 	assert_true(HX_TEST_ENDS(HX_TEST_EXIT, EXIT_TEXT, hx_trap_provoke(INVALID_OPCODE)));
 	expect_in_order(texts, HX_ARRAY_LEN(texts));
+	assert_int_equal(n_flushes, 1);
+	assert_non_null(strstr(hx_test_console_text(), "held line\n"));
+	assert_null(strstr(strstr(hx_test_console_text(), "held line\n") + 1, "held line"));
 }
 
 static void second_is_told_in_a_line(void **state)
