@@ -100,6 +100,7 @@ bool complete(struct console_line *l, struct hx_text *out);
 struct console_session {
 	struct hx_text out;		/* buffered, LF becomes CR LF */
 	struct console_line line;
+	volatile bool waiting;		/* for input: the line stands still */
 	size_t used;
 	char buf[256];
 };
@@ -108,6 +109,8 @@ void session_init(struct console_session *s);
 void session_byte(struct console_session *s, uint8_t byte);
 void session_prompt(struct console_session *s);
 void session_flush(struct console_session *s);
+/* Around a line of the log: out of the way of the input, and the input again below it. */
+void session_make_room(struct console_session *s, bool before);
 /* For "quit": history forgotten. */
 void session_quit(void);
 /* For "poweroff": everything written so far has left the machine. */

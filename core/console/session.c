@@ -70,6 +70,37 @@ void session_prompt(struct console_session *s)
 	edit_show(&s->line, &s->out);
 }
 
+static void raw_put(struct hx_text *t, const char *bytes, size_t n)
+{
+	hx_console_dev_write_text(bytes, n);
+}
+
+/*
+ * Around a line of the log that comes while somebody types: it gets rows of its own, and prompt and
+ * input stand below it again. Whoever logs runs this; while the session waits for input nobody
+ * changes its line, and the worst that a byte arriving on another CPU can do is a stale row.
+ */
+void session_make_room(struct console_session *s, bool before)
+{
+	struct hx_text out = { .put = raw_put };
+	const struct console_line *l = &s->line;
+
+	if (!s->waiting || l->len == 0)
+		return;
+	if (before) {
+		hx_text_write(&out, l->text + l->cursor, l->len - l->cursor);
+		hx_text_puts(&out, "\n");
+	} else {
+		hx_text_puts(&out, CONSOLE_PROMPT);
+		edit_show(l, &out);
+	}
+}
+
+static void log_hook(bool before)
+{
+	session_make_room(&session, before);
+}
+
 static void end_line(struct console_session *s)
 {
 	struct console_line *l = &s->line;
@@ -189,8 +220,13 @@ static void console_run(void)
 	}
 	for (;;) {
 		struct hx_console_dev *d = hx_console_dev_active();
-		hx_ssize_t n = d->read(d, bytes, sizeof(bytes), HX_FOREVER), i;
+		hx_ssize_t n, i;
 
+		if (HX_ENABLED(CONSOLE_EDITING))
+			session.waiting = true;
+		n = d->read(d, bytes, sizeof(bytes), HX_FOREVER);
+		if (HX_ENABLED(CONSOLE_EDITING))
+			session.waiting = false;
 		for (i = 0; i < n; i++)
 			session_byte(&session, (uint8_t)bytes[i]);
 		session_flush(&session);
@@ -203,6 +239,8 @@ HX_JOB(console_job);
 static int console_init(void)
 {
 	session_init(&session);
+	if (HX_ENABLED(CONSOLE_EDITING))
+		hx_console_dev_set_log_hook(log_hook);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
  * that the log may read it in any context without a lock.
  */
 #include <hx/base.h>
+#include <hx/config/core_console.h>
 #include <hx/core/cmdline.h>
 #include <hx/core/init.h>
 #include <hx/core/lock.h>
@@ -21,6 +22,8 @@ static struct hx_console_dev *devices = &device_early;		/* lock; never NULL */
 static struct hx_console_dev *volatile active = &device_early;
 static char wanted[HX_CONSOLE_DEV_NAME_MAX];	/* constant after init; "": whoever comes first */
 
+static void (*log_hook)(bool before);		/* constant after init */
+
 HX_WORD(console, "helix.console", "<device>: \"serial0\", \"early\"");
 
 static struct hx_console_dev *find(const char *name)
@@ -34,7 +37,11 @@ static struct hx_console_dev *find(const char *name)
 
 static void log_to_device(const char *bytes, size_t n)
 {
+	if (HX_ENABLED(CONSOLE_EDITING) && log_hook != NULL)
+		log_hook(true);
 	hx_console_dev_write_text(bytes, n);
+	if (HX_ENABLED(CONSOLE_EDITING) && log_hook != NULL)
+		log_hook(false);
 }
 
 /* The wanted device if it is there, else the one that registered first. Lock held. */
@@ -43,7 +50,8 @@ static void choose(void)
 	struct hx_console_dev *d = find(wanted);
 
 	active = d != NULL ? d : devices;
-	hx_log_set_console(active == &device_early ? NULL : log_to_device);
+	hx_log_set_console(active == &device_early && (!HX_ENABLED(CONSOLE_EDITING) ||
+			   log_hook == NULL) ? NULL : log_to_device);
 }
 
 int hx_console_dev_register(struct hx_console_dev *d)
@@ -79,6 +87,14 @@ void hx_console_dev_unregister(struct hx_console_dev *d)
 		*at = d->next;
 		choose();
 	}
+	hx_spin_unlock(&lock);
+}
+
+void hx_console_dev_set_log_hook(void (*hook)(bool before))
+{
+	hx_spin_lock(&lock);
+	log_hook = hook;
+	choose();
 	hx_spin_unlock(&lock);
 }
 

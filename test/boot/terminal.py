@@ -17,9 +17,13 @@ BACKSPACE = "\x7f"
 
 
 class Terminal:
+    def __init__(self, **options):
+        self.out = options.pop("out", None) or built("server")
+        self.options = options
+
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="helix-")
-        m = machine.Machine(built("server"))
+        m = machine.Machine(self.out, **self.options)
         m.folder = self.folder.name
         command = m.command(interactive=True)
         self.child = pexpect.spawn(command[0], command[1:], timeout=60, dimensions=(24, 100))
@@ -76,6 +80,14 @@ def leaves_cleanly():
         expect(t.child.exitstatus == 0x10 * 2 + 1, "exit status of QEMU", str(t.child.exitstatus))
 
 
+def log_while_typing():
+    """A line of the log does not mix with what is typed, which stands below it again."""
+    with Terminal(out=built("server", extra="PROVOKE=y"), append="helix.provoke=late-line") as t:
+        t.child.send("png" + LEFT + LEFT)
+        t.child.expect("\x08ng\r+\nwarn provoke: late\r+\nhelix> png\x08\x08")
+        expect("OK PING" in t.type("i"), "the line goes on where it was")
+
+
 def interrupted():
     with Terminal() as t:
         t.child.send("cat /proc/this is not sent")
@@ -98,6 +110,7 @@ def tests():
         ("terminal: UTF-8 moves by character",
          executed("äö" + LEFT + LEFT + "ping " + CTRL_K, "OK PING")),
         ("terminal: history", history),
+        ("terminal: a log line while somebody types", log_while_typing),
         ("terminal: completion", completion),
         ("terminal: Ctrl-C drops the line", interrupted),
         ("terminal: poweroff ends QEMU", leaves_cleanly),

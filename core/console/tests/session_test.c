@@ -157,6 +157,35 @@ static void clear_screen_redraws(void **state)
 	assert_string_equal(type("\005ng\r"), "ing\r\nOK PING\r\n" P);
 }
 
+/* The rows of a log line between two pieces of what is typed. */
+static const char *log_comes(void)
+{
+	n_got = 0;
+	got[0] = '\0';
+	session.waiting = true;
+	session_make_room(&session, true);
+	hx_console_dev_write_text("warn x: y\n", 10);
+	session_make_room(&session, false);
+	session.waiting = false;
+	return got;
+}
+
+static void log_line_leaves_the_input_alone(void **state)
+{
+	if (!HX_ENABLED(CONSOLE_EDITING))
+		skip();
+	assert_string_equal(log_comes(), "warn x: y\r\n");	/* nothing typed: as ever */
+	type("png");
+	assert_string_equal(log_comes(), "\r\nwarn x: y\r\n" P "png");
+	type("\033[D\033[D");
+	assert_string_equal(log_comes(), "ng\r\nwarn x: y\r\n" P "png\b\b");
+	assert_string_equal(type("i\r"), "ing\b\b\r\nOK PING\r\n" P);
+	type("ping");
+	session_make_room(&session, true);	/* the session is busy: its output is its own */
+	assert_string_equal(got, "ping");
+	type("\r");
+}
+
 static void history_goes_back_and_forth(void **state)
 {
 	if (CONFIG_CONSOLE_HISTORY < 4)
@@ -293,6 +322,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(long_line_is_consumed_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_bytes_are_answered, setup, teardown),
 		cmocka_unit_test_setup_teardown(clear_screen_redraws, setup, teardown),
+		cmocka_unit_test_setup_teardown(log_line_leaves_the_input_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(history_goes_back_and_forth, setup, teardown),
 		cmocka_unit_test_setup_teardown(history_is_a_bounded_ring, setup, teardown),
 		cmocka_unit_test_setup_teardown(quit_forgets, setup, teardown),

@@ -10,6 +10,8 @@
 #include <hx/core/log.h>
 #include <hx/core/panic.h>
 #include <hx/core/string.h>
+#include <hx/core/thread.h>
+#include <hx/hal/timer.h>
 #include <hx/hal/trap.h>
 
 #include "provoke_priv.h"
@@ -53,6 +55,24 @@ static void commit_lock_order(void)
 	hx_spin_unlock(&inner);
 }
 
+static int warn_later(void *arg)
+{
+	hx_sleep_ns(2 * HX_NS_PER_S);
+	hx_warn("provoke", "late");
+	return 0;
+}
+
+static void commit_late_line(void)
+{
+	static const struct hx_thread_params p = {
+		.name = "late", .fn = warn_later, .prio = HX_PRIO_DEFAULT,
+		.flags = HX_THREAD_DETACHED,
+	};
+
+	if (hx_thread_create(&p, NULL) != 0)
+		hx_error("provoke", "no thread for the late line");
+}
+
 /* The numbers are those of hx_trap_provoke(). */
 static void commit_divide(void) { hx_trap_provoke(0); }
 static void commit_breakpoint(void) { hx_trap_provoke(3); }
@@ -67,6 +87,7 @@ static const struct provocation provoke_stops[] = {
 	{ "verify", commit_verify },
 	{ "assert", commit_assert },
 	{ "lock-order", commit_lock_order },
+	{ "late-line", commit_late_line },
 	{ "divide", commit_divide },
 	{ "breakpoint", commit_breakpoint },
 	{ "invalid-opcode", commit_invalid_opcode },

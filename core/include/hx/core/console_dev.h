@@ -71,6 +71,19 @@ struct hx_console_dev *hx_console_dev_active(void);
 const char *hx_console_dev_missing(void);
 
 /**
+ * hx_console_dev_set_log_hook() - be told around each line of the log that goes to the console.
+ * @hook: called with true before it and with false after it, in the context of who logs; NULL: no
+ *
+ * Returns: nothing. Without CONFIG_CONSOLE_EDITING the hook is not called.
+ * Context: boot, one caller.
+ * Locks:   the registry's.
+ * Owner:   -
+ * Cost:    a call per line.
+ * Source:  -
+ */
+void hx_console_dev_set_log_hook(void (*hook)(bool before));
+
+/**
  * hx_console_dev_write_text() - write to the active device, LF sent as CR LF.
  * @bytes: text
  * @n:     its bytes
