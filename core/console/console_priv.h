@@ -109,8 +109,8 @@ void session_init(struct console_session *s);
 void session_byte(struct console_session *s, uint8_t byte);
 void session_prompt(struct console_session *s);
 void session_flush(struct console_session *s);
-/* Around a line of the log: out of the way of the input, and the input again below it. */
-void session_make_room(struct console_session *s, bool before);
+/* In edit.c. Around a line of the log: out of the way of the input; the input again below it. */
+void edit_make_room(const struct console_session *s, bool before);
 /* For "quit": history forgotten. */
 void session_quit(void);
 /* For "poweroff": everything written so far has left the machine. */

@@ -11,6 +11,7 @@
  * never runs, and never vanishes without an answer.
  */
 #include <hx/base.h>
+#include <hx/core/console_dev.h>
 #include <hx/core/string.h>
 
 #include "console_priv.h"
@@ -260,4 +261,30 @@ enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *
 		move_to(l, l->len, out);
 	settle(l, out);
 	return control(l, byte, out);
+}
+
+static void raw_put(struct hx_text *t, const char *bytes, size_t n)
+{
+	hx_console_dev_write_text(bytes, n);
+}
+
+/*
+ * Around a line of the log that comes while somebody types: it gets rows of its own, and prompt and
+ * input stand below it again. Whoever logs runs this; while the session waits for input nobody
+ * changes its line, and the worst that a byte arriving on another CPU can do is a stale row.
+ */
+void edit_make_room(const struct console_session *s, bool before)
+{
+	struct hx_text out = { .put = raw_put };
+	const struct console_line *l = &s->line;
+
+	if (!s->waiting || l->len == 0)
+		return;
+	if (before) {
+		hx_text_write(&out, l->text + l->cursor, l->len - l->cursor);
+		hx_text_puts(&out, "\n");
+	} else {
+		hx_text_puts(&out, CONSOLE_PROMPT);
+		edit_show(l, &out);
+	}
 }

@@ -70,35 +70,9 @@ void session_prompt(struct console_session *s)
 	edit_show(&s->line, &s->out);
 }
 
-static void raw_put(struct hx_text *t, const char *bytes, size_t n)
-{
-	hx_console_dev_write_text(bytes, n);
-}
-
-/*
- * Around a line of the log that comes while somebody types: it gets rows of its own, and prompt and
- * input stand below it again. Whoever logs runs this; while the session waits for input nobody
- * changes its line, and the worst that a byte arriving on another CPU can do is a stale row.
- */
-void session_make_room(struct console_session *s, bool before)
-{
-	struct hx_text out = { .put = raw_put };
-	const struct console_line *l = &s->line;
-
-	if (!s->waiting || l->len == 0)
-		return;
-	if (before) {
-		hx_text_write(&out, l->text + l->cursor, l->len - l->cursor);
-		hx_text_puts(&out, "\n");
-	} else {
-		hx_text_puts(&out, CONSOLE_PROMPT);
-		edit_show(l, &out);
-	}
-}
-
 static void log_hook(bool before)
 {
-	session_make_room(&session, before);
+	edit_make_room(&session, before);
 }
 
 static void end_line(struct console_session *s)

@@ -157,15 +157,21 @@ static void clear_screen_redraws(void **state)
 	assert_string_equal(type("\005ng\r"), "ing\r\nOK PING\r\n" P);
 }
 
+static void make_room(bool before)
+{
+	if (HX_ENABLED(CONSOLE_EDITING))
+		edit_make_room(&session, before);
+}
+
 /* The rows of a log line between two pieces of what is typed. */
 static const char *log_comes(void)
 {
 	n_got = 0;
 	got[0] = '\0';
 	session.waiting = true;
-	session_make_room(&session, true);
+	make_room(true);
 	hx_console_dev_write_text("warn x: y\n", 10);
-	session_make_room(&session, false);
+	make_room(false);
 	session.waiting = false;
 	return got;
 }
@@ -181,7 +187,7 @@ static void log_line_leaves_the_input_alone(void **state)
 	assert_string_equal(log_comes(), "ng\r\nwarn x: y\r\n" P "png\b\b");
 	assert_string_equal(type("i\r"), "ing\b\b\r\nOK PING\r\n" P);
 	type("ping");
-	session_make_room(&session, true);	/* the session is busy: its output is its own */
+	make_room(true);	/* the session is busy: its output is its own */
 	assert_string_equal(got, "ping");
 	type("\r");
 }
