@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, "scripts"))
@@ -24,6 +25,11 @@ def main(argv):
             "chardev:gdb0"], own_session=True)
         with m:
             print(f"helix: the console's output goes to {folder}/console while gdb runs")
+            deadline = time.monotonic() + 30
+            while not os.path.exists(socket):
+                if m.process.poll() is not None or time.monotonic() > deadline:
+                    sys.exit("helix: QEMU did not start")
+                time.sleep(0.02)
             os.set_blocking(m.process.stdout.fileno(), True)
             pump = subprocess.Popen(["cat"], stdin=m.process.stdout,
                                     stdout=open(os.path.join(folder, "console"), "wb"))

@@ -16,7 +16,7 @@ def session():
         raise AssertionError("gdb is not installed: scripts/setup brings it")
     folder = os.path.dirname(built("server"))
     commands = ["backtrace", "tbreak console_run", "continue", "backtrace", "print session.used",
-                "kill"]
+                "detach"]
     run = subprocess.run([sys.executable, os.path.join(TOP, "scripts", "gdb.py"), folder, "-batch"] +
                          [word for c in commands for word in ("-ex", c)], capture_output=True,
                          text=True, stdin=subprocess.DEVNULL, timeout=120)
