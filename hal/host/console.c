@@ -2,7 +2,8 @@
 /*
  * The early console on standard output and input. On a terminal the input is raw, as from a serial
  * line, and Ctrl-A is the escape to the machine itself: Ctrl-A x leaves, Ctrl-A Ctrl-A sends one.
- * The end of the input is the end of the machine, since nobody can ever type "poweroff" then.
+ * At the end of the input "poweroff" is typed, since nobody else can do it any more: what came
+ * before is answered first.
  */
 #include "host_priv.h"
 #include <errno.h>
@@ -20,6 +21,7 @@ static const struct hx_host_console *redirected;
 static struct termios before;
 static bool is_raw;
 static bool escaped;	/* the last byte was Ctrl-A */
+static const char *last_words;	/* still to be typed after the end of the input; NULL: before it */
 
 static void write_all(const char *bytes, size_t n)
 {
@@ -58,6 +60,13 @@ void hx_earlycon_write(const char *bytes, size_t n)
 	}
 }
 
+static int at_end(void)
+{
+	if (last_words == NULL)
+		last_words = "\npoweroff\n";
+	return *last_words != '\0' ? *last_words++ : -HX_EAGAIN;
+}
+
 int hx_earlycon_getc(void)
 {
 	struct pollfd ready = { .fd = STDIN_FILENO, .events = POLLIN };
@@ -66,11 +75,13 @@ int hx_earlycon_getc(void)
 
 	if (redirected != NULL)
 		return redirected->getc != NULL ? redirected->getc() : -HX_EAGAIN;
+	if (last_words != NULL)
+		return at_end();
 	if (poll(&ready, 1, 0) <= 0)
 		return -HX_EAGAIN;
 	n = read(STDIN_FILENO, &byte, 1);
 	if (n == 0 || (n < 0 && errno == EIO))
-		hx_hal_exit(HX_EXIT_OK);
+		return at_end();
 	if (n != 1)
 		return -HX_EAGAIN;
 	if (!is_raw || (byte != ESCAPE && !escaped))
@@ -125,4 +136,5 @@ void host_console_reset(void)
 {
 	redirected = NULL;
 	escaped = false;
+	last_words = NULL;
 }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The product of ARCH=host: the same kernel as a process, with its boot archive and its symbols."""
+import os
 import re
+import subprocess
 
 from lib import boots, built, expect, runs_to_end
 
@@ -14,6 +16,16 @@ def archive_is_mounted():
         expect(code == 0x10, "poweroff leaves with 0x10", str(code))
 
 
+def piped_input_is_answered():
+    """Lines from a pipe that ends, the last one without its end: each is answered, in order."""
+    program = os.path.join(built("server", arch="host"), "helix-kernel")
+    done = subprocess.run([program], input=b"ping\nls /proc", stdout=subprocess.PIPE, timeout=60)
+    text = done.stdout.decode(errors="replace")
+    expect(done.returncode == 0x10, "exit code 0x10", f"{done.returncode}\n{text}")
+    expect(re.search(r"(PONG|OK PING).*OK LS path=/proc.*OK POWEROFF", text, re.S),
+           "two answers, then the end", text)
+
+
 def panic_has_names(cc):
     code, text = runs_to_end(built("server", extra="PROVOKE=y", cc=cc, arch="host"), arch="host",
                              append="helix.provoke=page-fault")
@@ -24,6 +36,7 @@ def panic_has_names(cc):
 
 
 def tests():
-    return [("host: the boot archive is mounted", archive_is_mounted)] + \
+    return [("host: the boot archive is mounted", archive_is_mounted),
+            ("host: piped input is answered to its end", piped_input_is_answered)] + \
         [(f"host: a panic names functions and lines, {cc}", lambda cc=cc: panic_has_names(cc))
          for cc in ("gcc", "clang")]
