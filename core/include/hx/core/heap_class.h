@@ -7,7 +7,7 @@
 
 #include <hx/base.h>
 
-#define HX_HEAP_ABI		1u
+#define HX_HEAP_ABI		2u
 #define HX_HEAP_ALIGN		16u	/* every block is aligned to this at least */
 #define HX_HEAP_MAX_BYTES	((size_t)1 << 30)	/* core refuses larger blocks */
 
@@ -24,7 +24,7 @@ struct hx_heap_stats {
  * needs none; it may call hx_frames_alloc(). Sizes are 1..HX_HEAP_MAX_BYTES: core has checked. */
 struct hx_heap_ops {
 	uint32_t abi;		/* HX_HEAP_ABI */
-	const char *name;	/* "bump", "slab" */
+	const char *name;	/* "bump", "slab", "tlsf" */
 	int (*init)(void);					/* [B] 0 or negative */
 	/* [A] aligned to HX_HEAP_ALIGN. NULL: no memory. */
 	void *(*alloc)(size_t size_bytes);
@@ -40,6 +40,9 @@ struct hx_heap_ops {
 	void (*stats)(struct hx_heap_stats *out);		/* [A] */
 	void (*show)(struct hx_text *out);	/* [A] optional: lines for /mem/heap */
 	int (*check)(void);	/* [A] optional: verify own invariants; 0 or -HX_EBADMSG */
+	/* [A] optional: visit each live block once, in any order. The provider's lock is held:
+	 * visit may neither take nor give blocks. */
+	void (*walk)(void (*visit)(void *arg, void *ptr, size_t usable), void *arg);
 	void (*fini)(void);	/* [B] give everything back to frames (tests) */
 };
 

@@ -206,6 +206,23 @@ static HX_COLD int bump_check(void)
 	return ok ? 0 : -HX_EBADMSG;
 }
 
+static HX_COLD void bump_visit(void (*visit)(void *arg, void *ptr, size_t usable), void *arg)
+{
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&bump.lock);
+	uintptr_t next = __atomic_load_n(&bump.next, __ATOMIC_RELAXED), block = bump.first;
+
+	/* A block whose header is not written yet ends the visit. */
+	while (block < next && (bump_header(block)->state == BUMP_LIVE ||
+				bump_header(block)->state == BUMP_FREED)) {
+		size_t stride = bump_stride(bump_header(block)->size_bytes);
+
+		if (bump_header(block)->state == BUMP_LIVE)
+			visit(arg, (void *)block, stride - sizeof(struct bump_header));
+		block += stride;
+	}
+	hx_spin_unlock_irqrestore(&bump.lock, irq);
+}
+
 static HX_COLD int bump_init(void)
 {
 	unsigned wanted = hx_log2_ceil(CONFIG_HEAP_BUMP_KIB * HX_KIB / HX_PAGE_SIZE);
@@ -236,6 +253,7 @@ static HX_COLD void bump_fini(void)
 const struct hx_heap_ops hx_heap_bump_ops = {
 	.abi = HX_HEAP_ABI, .name = "bump", .init = bump_init, .alloc = bump_alloc,
 	.alloc_aligned = bump_alloc_aligned, .free = bump_free, .size_of = bump_size_of,
-	.stats = bump_stats, .check = HX_ENABLED(MEM_CHECK) ? bump_check : NULL, .fini = bump_fini,
+	.stats = bump_stats, .check = HX_ENABLED(MEM_CHECK) ? bump_check : NULL,
+	.walk = HX_ENABLED(MEM_WALK) ? bump_visit : NULL, .fini = bump_fini,
 };
 HX_HEAP_CLASS(hx_heap_bump_ops);

@@ -465,6 +465,7 @@ const struct hx_heap_ops hx_heap_slab_ops = {
 	.abi = HX_HEAP_ABI, .name = "slab", .init = slab_init, .alloc = slab_alloc,
 	.alloc_aligned = slab_alloc_aligned, .free = slab_free, .size_of = slab_size_of,
 	.stats = slab_stats, .show = slab_show,
-	.check = HX_ENABLED(MEM_CHECK) ? slab_check : NULL, .fini = slab_fini,
+	.check = HX_ENABLED(MEM_CHECK) ? slab_check : NULL,
+	.walk = HX_ENABLED(MEM_WALK) ? slab_walk : NULL, .fini = slab_fini,
 };
 HX_HEAP_CLASS(hx_heap_slab_ops);

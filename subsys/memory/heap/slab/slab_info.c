@@ -85,6 +85,52 @@ HX_COLD void slab_show(struct hx_text *out)
 	hx_text_printf(out, "runs_bytes=%ju\n", slab_heap.run_bytes);
 }
 
+/* Whether a small block is the entry of a run: then the table leads to it. */
+static HX_COLD bool slab_is_entry(const void *block)
+{
+	for (unsigned i = 0; i < SLAB_RUNS; i++) {
+		for (const struct slab_run *r = slab_heap.runs[i]; r != NULL; r = r->next) {
+			if (r == block)
+				return true;
+		}
+	}
+	return false;
+}
+
+struct slab_visit {
+	void (*visit)(void *arg, void *ptr, size_t usable);
+	void *arg;
+};
+
+/* The live blocks of a slab; entries of runs stand for their run. */
+static HX_COLD bool slab_visit_one(struct slab *s, int32_t bias, void *arg)
+{
+	const struct slab_visit *v = arg;
+	unsigned shift = slab_shift[s->geom];
+
+	for (uint64_t left = s->live; left != 0; left &= left - 1) {
+		char *block = (char *)s + ((size_t)__builtin_ctzll(left) << shift);
+
+		if (!slab_is_entry(block))
+			v->visit(v->arg, block, (size_t)s->granules << shift);
+	}
+	return true;
+}
+
+HX_COLD void slab_walk(void (*visit)(void *arg, void *ptr, size_t usable), void *arg)
+{
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&slab_lock);
+	struct slab_visit v = { visit, arg };
+
+	for (unsigned i = 0; i < SLAB_GEOMS * SLAB_CLASSES; i++)
+		slab_foreach(i / SLAB_CLASSES, i % SLAB_CLASSES + 1, slab_visit_one, &v);
+	for (unsigned i = 0; i < SLAB_RUNS; i++) {
+		for (struct slab_run *r = slab_heap.runs[i]; r != NULL; r = r->next)
+			visit(arg, r->ptr, HX_PAGE_SIZE << r->order);
+	}
+	hx_spin_unlock_irqrestore(&slab_lock, irq);
+}
+
 static HX_COLD bool slab_check_one(struct slab *s, int32_t bias, void *arg)
 {
 	uint32_t *n_slabs = arg;

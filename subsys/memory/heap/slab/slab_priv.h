@@ -72,6 +72,7 @@ void slab_set_current(unsigned geom, unsigned granules, struct slab *s);
 void slab_stats(struct hx_heap_stats *out);
 void slab_show(struct hx_text *out);
 int slab_check(void);
+void slab_walk(void (*visit)(void *arg, void *ptr, size_t usable), void *arg);
 void slab_fini(void);
 
 #endif

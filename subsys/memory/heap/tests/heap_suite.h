@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the programs of the heaps' contract suite share: a machine with one heap up on it, and the
+ * loop over the heaps. A program is built once for each heap's room, with all heaps linked in; its
+ * own name says which of them it is to try. HX_TEST_PROVIDER=<name> or =all says otherwise.
+ */
+#ifndef HEAP_SUITE_H
+#define HEAP_SUITE_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE	/* the program's own name */
+#endif
+
+#include <hx/config/core_lib.h>
+#include <hx/core/frames.h>
+#include <hx/core/heap.h>
+#include <hx/core/text.h>
+#include <hx/hal/mmu.h>
+#include <hx_test.h>
+
+#include <errno.h>
+
+#define SUITE_MACHINE_BYTES	((uint64_t)16 << 20)
+
+static const struct hx_heap_ops *ops;		/* the one on trial */
+static uint64_t frames_before;			/* free pages before it came up */
+static uint64_t rng_state;
+static const void *last_refused;		/* what was refused last, and why */
+static int last_why;
+
+static inline uint64_t rng(void)
+{
+	return hx_test_random(&rng_state);
+}
+
+/* So that a refused free comes back as a code, in debug builds too. */
+static void suite_listen(const void *ptr, int why)
+{
+	last_refused = ptr;
+	last_why = why;
+}
+
+static inline int suite_up(void **state, uint64_t mem_bytes)
+{
+	struct hx_host_params p = { .mem_bytes = mem_bytes, .seed = 1 };
+	const struct hx_boot_info *info;
+
+	ops = *state;
+	rng_state = hx_test_seed();
+	if (hx_host_start(&p, &info) != 0 ||
+	    hx_frames_start(__start_hx_frames_classes[0], info) != 0)
+		return -1;
+	frames_before = hx_frames_n_free();
+	hx_heap_set_refusal(suite_listen);
+	return hx_heap_start(ops);
+}
+
+static inline int heap_down(void **state)
+{
+	bool ok;
+
+	hx_heap_set_refusal(NULL);
+	hx_heap_stop();
+	ok = hx_frames_n_free() == frames_before && hx_frames_check() == 0;
+	hx_frames_stop();
+	hx_host_stop();
+	return ok ? 0 : -1;		/* every page went back */
+}
+
+static inline int heap_up(void **state)
+{
+	return suite_up(state, SUITE_MACHINE_BYTES);
+}
+
+static inline void check_heap(void)
+{
+	assert_int_equal(hx_heap_check(), 0);
+}
+
+static inline struct hx_heap_stats stats(void)
+{
+	struct hx_heap_stats s;
+
+	hx_heap_stats(&s);
+	return s;
+}
+
+/* The largest size of which this heap can give two blocks, as far as the suite goes: a heap may
+ * have a largest block. */
+static inline size_t largest_size(void)
+{
+	for (size_t size = 65536; size >= 1024; size /= 2) {
+		void *a = hx_alloc(size), *b = hx_alloc(size);
+
+		hx_free(a);
+		hx_free(b);
+		if (b != NULL)
+			return size;
+	}
+	fail_msg("%s gives no two blocks of 1 KiB", ops->name);
+	return 0;
+}
+
+struct suite_case {
+	const char *name;
+	CMUnitTestFunction fn;
+};
+
+#define CASE(fn_)	{ #fn_, fn_ }
+#define SUITE_CASES_MAX	32
+
+/* Whether the provider is meant: "subsys_memory_heap_slab.contract_test" tries slab. */
+static inline bool suite_means(const char *provider)
+{
+	const char *wanted = getenv("HX_TEST_PROVIDER");
+	const char *mark = strstr(program_invocation_short_name, "_heap_");
+
+	if (wanted != NULL)
+		return strcmp(wanted, "all") == 0 || strcmp(wanted, provider) == 0;
+	return mark == NULL || (strncmp(mark + 6, provider, strlen(provider)) == 0 &&
+				mark[6 + strlen(provider)] == '.');
+}
+
+static inline int suite_run(const struct suite_case *cases, unsigned n, CMFixtureFunction up)
+{
+	const struct hx_heap_ops *const *it;
+	unsigned n_providers = 0;
+	int failed = 0;
+
+	HX_SECTION_FOREACH(it, hx_heap_classes) {
+		struct CMUnitTest tests[SUITE_CASES_MAX] = { 0 };
+
+		if (!suite_means((*it)->name))
+			continue;
+		n_providers++;
+		for (unsigned i = 0; i < n; i++) {
+			tests[i] = (struct CMUnitTest){ cases[i].name, cases[i].fn, up, heap_down,
+							(void *)(uintptr_t)*it };
+		}
+		failed += _cmocka_run_group_tests((*it)->name, tests, n, NULL, NULL);
+	}
+	return n_providers == 0 ? 1 : failed;	/* a suite over nobody proves nothing */
+}
+
+#endif
