@@ -38,9 +38,9 @@ HX_BENCH(frames_bitmap_pair, "frames.bitmap.pair",
 	return frames_pair(b, "bitmap");
 }
 
-HX_BENCH(heap_slab_pair, "heap.slab.pair", "hx_alloc(64) and hx_free(), slab provider")
+static int heap_pair(struct hx_bench_run *b, const char *provider)
 {
-	if (hx_strcmp(hx_heap_provider(), "slab") != 0)
+	if (hx_strcmp(hx_heap_provider(), provider) != 0)
 		return -HX_ENOTSUP;
 	while (hx_bench_more(b)) {
 		hx_bench_begin(b);
@@ -50,16 +50,30 @@ HX_BENCH(heap_slab_pair, "heap.slab.pair", "hx_alloc(64) and hx_free(), slab pro
 	return 0;
 }
 
+HX_BENCH(heap_slab_pair, "heap.slab.pair", "hx_alloc(64) and hx_free(), slab provider")
+{
+	return heap_pair(b, "slab");
+}
+
+HX_BENCH(heap_tlsf_pair, "heap.tlsf.pair", "hx_alloc(64) and hx_free(), tlsf provider")
+{
+	return heap_pair(b, "tlsf");
+}
+
+HX_BENCH(heap_pool_pair, "heap.pool.pair", "hx_alloc(64) and hx_free(), pool provider")
+{
+	return heap_pair(b, "pool");
+}
+
+HX_BENCH(heap_firstfit_pair, "heap.firstfit.pair",
+	 "hx_alloc(64) and hx_free(), firstfit provider")
+{
+	return heap_pair(b, "firstfit");
+}
+
 HX_BENCH(heap_bump_pair, "heap.bump.pair", "hx_alloc(64) and hx_free(), bump provider")
 {
-	if (hx_strcmp(hx_heap_provider(), "bump") != 0)
-		return -HX_ENOTSUP;
-	while (hx_bench_more(b)) {
-		hx_bench_begin(b);
-		hx_free(hx_alloc(64));
-		hx_bench_end(b);
-	}
-	return 0;
+	return heap_pair(b, "bump");
 }
 
 HX_BENCH(heap_bump, "heap.bump", "one hx_alloc(64), bump provider; freed outside the measurement")

@@ -35,6 +35,10 @@ def tests():
     add("server without checks", "server", extra="KTEST=y")
     add("server, bitmap frames", "server",
         extra=CHECKED + " FRAMES_BITMAP=y FRAMES_BUDDY=n FRAMES_DEFAULT_BITMAP=y")
+    for heap, more in (("bump", "HEAP_BUMP_KIB=4096"), ("tlsf", ""), ("pool", ""), ("firstfit", "")):
+        name = heap.upper()
+        add(f"server, heap {heap}", "server",
+            extra=f"{CHECKED} HEAP_SLAB=n HEAP_{name}=y HEAP_DEFAULT_{name}=y {more}".strip())
     for mem in ("32M", "3G", "6G"):
         add(f"server, {mem}", "server", mem=mem)
     add("server, without 1 GiB pages", "server", cpu="qemu64", mem="6G")

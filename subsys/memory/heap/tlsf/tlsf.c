@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Heap "tlsf": two-level segregated fit. Taking and giving a block costs the same few steps for any
+ * number of blocks, any sizes and any history.
+ *
+ * 1 Concepts. Free blocks lie on lists by size. The first level is the power of two, the second
+ *   cuts it into 32 steps, so that the blocks of one list differ by at most 3.1 %; below 512 bytes
+ *   each size has a list of its own. Bits say which lists have blocks. An alloc rounds up to the
+ *   next step, so that any block of the list fits, finds the first list at or above it with two
+ *   bit scans, takes its first block and puts the rest back. A free joins the block with its
+ *   neighbours at once: two free blocks never touch.
+ * 2 A block begins with a head of 16 bytes; the first 8 of them, prev, are the last 8 of the block
+ *   below and count only while that one is free. So a live block has 8 bytes of overhead.
+ *
+ *	| prev word user's bytes …            | prev word next_free prev_free …     |
+ *	  ^ the user of the block below may   ^ PREV_FREE clear         free, size in the word
+ *	    write here
+ *
+ *   The upper bits of the word are a tag: the block's address mixed with a secret of this boot. The
+ *   highest says free. A pointer whose word has another tag is no block, so user data that looks
+ *   like a head, a stale pointer after the region went back, or a wild one is refused. Words of
+ *   blocks that were joined to others keep the bit, so that they are still known as freed.
+ * 3 Regions. Memory comes from frames in runs of HEAP_TLSF_REGION_KIB, longer ones for longer
+ *   blocks, shorter ones when memory is short. A region ends in a live block of size 0. The free
+ *   end of the youngest region is the top: on no list, and its word has no size, so that cutting a
+ *   block off it, and joining one to it, touches neither lists nor bits. The order of choice is: a
+ *   list of the same power of two, the top, any list above, a new region. A region that is empty
+ *   goes back, except the top's.
+ * 4 Locking. One lock, interrupts off, for all but size_of(). Its longest hold is growing by a
+ *   region or giving one back: the frame allocator's bounded steps.
+ * 5 Invariants: (1) blocks tile a region up to its end; (2) a block is on exactly the list that
+ *   its word names if it is free and not the top, else on none; (3) two free blocks never touch;
+ *   (4) PREV_FREE is set in exactly the blocks above a listed one, and prev leads to it; (5) a
+ *   list's bit is set exactly if it has a block.
+ *
+ * Source: Masmano, Ripoll, Crespo, Real, "TLSF: A New Dynamic Memory Allocator for Real-Time
+ * Systems" (ECRTS 2004). Differs: tags; each size below 512 has its list; the top is kept apart;
+ * regions come and go.
+ */
+#include <hx/config/core_mem.h>
+#include <hx/config/subsys_memory_heap_tlsf.h>
+#include <hx/core/assert.h>
+#include <hx/core/frames.h>
+#include <hx/hal/cpu.h>
+#include <hx/hal/mem.h>
+#include <hx/hal/mmu.h>
+
+#include "tlsf_priv.h"
+
+#define REGION_ORDER	hx_log2_ceil(CONFIG_HEAP_TLSF_REGION_KIB * HX_KIB / HX_PAGE_SIZE)
+/* What a region needs beside its blocks: its own head, and the head of the block that ends it. */
+#define REGION_EXTRA	(sizeof(struct tlsf_region) + TLSF_HEAD)
+#define BLOCK_MAX	((HX_PAGE_SIZE << HX_FRAMES_MAX_ORDER) - REGION_EXTRA - TLSF_SMALLEST)
+
+struct tlsf_heap tlsf = { .lock = HX_SPINLOCK_INIT("tlsf", HX_RANK_HEAP) };
+
+/* ---- lists ---- */
+
+/* tag_and_flags has FREE in it; size and list are added here. */
+static HX_ALWAYS_INLINE void tlsf_insert(struct tlsf_block *b, uint64_t tag_and_flags, size_t size)
+{
+	unsigned idx = tlsf_index(size), f = idx / TLSF_SL;
+	struct tlsf_block *head = tlsf.list[idx];
+
+	b->word = tag_and_flags + size + ((uint64_t)idx << TLSF_LIST_SHIFT);
+	b->next_free = head;
+	b->prev_free = &tlsf.none;
+	head->prev_free = b;
+	tlsf.list[idx] = b;
+	tlsf.sl_used[f] |= 1u << (idx % TLSF_SL);
+	tlsf.lists_used |= 1u << f;
+}
+
+/* Take the first block off a list; next follows it. */
+static HX_ALWAYS_INLINE void tlsf_pop(struct tlsf_block *next, unsigned idx)
+{
+	tlsf.list[idx] = next;
+	next->prev_free = &tlsf.none;
+	if (next == &tlsf.none) {
+		uint32_t left = tlsf.sl_used[idx / TLSF_SL] ^ 1u << (idx % TLSF_SL);
+
+		tlsf.sl_used[idx / TLSF_SL] = left;
+		if (left == 0)
+			tlsf.lists_used ^= 1u << (idx / TLSF_SL);
+	}
+}
+
+/* Take a block off its list; returns its size. */
+static HX_ALWAYS_INLINE size_t tlsf_remove(struct tlsf_block *b)
+{
+	struct tlsf_block *prev = b->prev_free, *next = b->next_free;
+	uint64_t word = b->word;
+
+	if (prev == &tlsf.none) {
+		tlsf_pop(next, (unsigned)((word & TLSF_LIST) >> TLSF_LIST_SHIFT));
+	} else {
+		prev->next_free = next;
+		next->prev_free = prev;
+	}
+	return word & TLSF_SIZE;
+}
+
+/* ---- regions ---- */
+
+void tlsf_release(struct tlsf_region *r)
+{
+	hx_list_remove(&r->link);
+	tlsf.reserved_bytes -= HX_PAGE_SIZE << r->order;
+	hx_frames_free(hx_virt_to_phys(r), r->order);
+}
+
+/* The top becomes a free block like others. */
+static HX_COLD void tlsf_retire_top(void)
+{
+	struct tlsf_block *b = tlsf.top, *end = tlsf.top_end;
+
+	if (b == NULL)
+		return;
+	tlsf.top = tlsf.top_end = NULL;
+	tlsf_insert(b, b->word, (uintptr_t)end - (uintptr_t)b);
+	end->word |= TLSF_PREV_FREE;
+	end->prev = b;
+}
+
+/* One more region, with a block of this size; it becomes the top. -HX_ENOMEM: no run for it. */
+static HX_COLD int tlsf_grow(size_t size)
+{
+	unsigned least = hx_log2_ceil((size + REGION_EXTRA + TLSF_SMALLEST + HX_PAGE_SIZE - 1) >>
+				      HX_PAGE_SHIFT);
+	unsigned order = (unsigned)hx_max_u64(least, REGION_ORDER);
+	struct tlsf_region *r;
+	hx_paddr_t pa;
+
+	while (hx_frames_alloc(order, HX_FRAMES_ANY, &pa) != 0) {
+		if (order-- <= least)
+			return -HX_ENOMEM;
+	}
+	r = hx_phys_to_virt(pa);
+	r->order = order;
+	hx_list_init(&r->link);
+	hx_list_push_back(&tlsf.regions, &r->link);
+	tlsf.reserved_bytes += HX_PAGE_SIZE << order;
+	tlsf.reserved_max_bytes = hx_max_u64(tlsf.reserved_max_bytes, tlsf.reserved_bytes);
+	tlsf_retire_top();
+	tlsf.top = tlsf_at(r, sizeof(*r));
+	tlsf.top_end = tlsf_at(r, (HX_PAGE_SIZE << order) - TLSF_HEAD);
+	tlsf.top->word = tlsf_tag(tlsf.top) | TLSF_FREE | TLSF_FIRST;
+	tlsf.top_end->word = tlsf_tag(tlsf.top_end);
+	return 0;
+}
+
+/* The block b is free and all there is in its region. */
+static HX_COLD void tlsf_emptied(struct tlsf_block *b)
+{
+	struct tlsf_region *r = (struct tlsf_region *)(uintptr_t)b - 1;
+
+	if (tlsf.top != b)
+		tlsf_remove(b);
+	else if (r->order == REGION_ORDER)
+		return;			/* so that a pair at its border costs no region each time */
+	else
+		tlsf.top = tlsf.top_end = NULL;
+	tlsf_release(r);
+}
+
+/* ---- allocate ---- */
+
+static inline size_t tlsf_block_size(size_t size_bytes)
+{
+	size_t size = hx_align_up(size_bytes + sizeof(uint64_t), HX_HEAP_ALIGN);
+
+	return size > TLSF_SMALLEST ? size : TLSF_SMALLEST;
+}
+
+/* Cut a block off the top, which is longer. */
+static HX_ALWAYS_INLINE struct tlsf_block *tlsf_cut_top(size_t size)
+{
+	struct tlsf_block *b = tlsf.top, *rest = tlsf_at(b, size);
+
+	rest->word = tlsf_tag(rest) | TLSF_FREE;
+	tlsf.top = rest;
+	b->word += size - TLSF_FREE;
+	return b;
+}
+
+/* The first block of the lists in row f that fit says have some, cut to size. */
+static HX_ALWAYS_INLINE struct tlsf_block *tlsf_cut_listed(unsigned f, uint32_t fit, size_t size)
+{
+	unsigned idx = f * TLSF_SL + (unsigned)__builtin_ctz(fit);
+	struct tlsf_block *b = tlsf.list[idx];
+	uint64_t word = b->word;
+	size_t rest = (word & TLSF_SIZE) - size;
+	struct tlsf_block *r = tlsf_at(b, size), *above = tlsf_at(r, rest);
+
+	hx_assert(tlsf_is_free(b, word));
+	tlsf_pop(b->next_free, idx);
+	if (rest >= TLSF_SMALLEST) {
+		b->word = (word & (TLSF_TAG | TLSF_FIRST)) + size;
+		above->prev = r;
+		tlsf_insert(r, tlsf_tag(r) | TLSF_FREE, rest);
+	} else {
+		b->word = word & ~(TLSF_FREE | TLSF_LIST);
+		above->word &= ~TLSF_PREV_FREE;
+	}
+	return b;
+}
+
+static HX_ALWAYS_INLINE size_t tlsf_top_room(void)
+{
+	return (uintptr_t)tlsf.top_end - (uintptr_t)tlsf.top;
+}
+
+/* Nothing of the same power of two, and the top is too short. NULL: no memory. */
+static HX_COLD struct tlsf_block *tlsf_take_far(unsigned f, size_t size)
+{
+	uint32_t rows = f < TLSF_FL ? tlsf.lists_used & (~1u << f) : 0;
+
+	hx_assert_held(&tlsf.lock);
+	if (rows != 0) {
+		f = (unsigned)__builtin_ctz(rows);
+		return tlsf_cut_listed(f, tlsf.sl_used[f], size);
+	}
+	if (size <= BLOCK_MAX && tlsf_grow(size) == 0)
+		return tlsf_cut_top(size);
+	tlsf.n_failed++;
+	return NULL;
+}
+
+/* The list from which on every block is long enough. */
+static HX_ALWAYS_INLINE unsigned tlsf_index_up(size_t size)
+{
+	if (size >= TLSF_LINEAR)
+		size += ((size_t)1 << (hx_log2_floor(size) - TLSF_SL_LOG)) - 1;
+	return tlsf_index(size);
+}
+
+static struct tlsf_block *tlsf_take(size_t size)
+{
+	unsigned idx = tlsf_index_up(size), f = idx / TLSF_SL;
+	uint32_t fit = f < TLSF_FL ? tlsf.sl_used[f] & (~0u << (idx % TLSF_SL)) : 0;
+
+	if (fit != 0)
+		return tlsf_cut_listed(f, fit, size);
+	return size + TLSF_SMALLEST <= tlsf_top_room() ? tlsf_cut_top(size) :
+							  tlsf_take_far(f, size);
+}
+
+/* The lock is held, and is let go here. */
+static HX_NOINLINE void *tlsf_alloc_locked(size_t size, hx_irqflags_t irq)
+{
+	struct tlsf_block *b = tlsf_take(size);
+
+	tlsf.n_allocs += b != NULL;
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
+	return b != NULL ? &b->next_free : NULL;
+}
+
+/* The short way is the one over the top: what needs more registers is behind a jump. */
+static void *tlsf_alloc(size_t size_bytes)
+{
+	size_t size = tlsf_block_size(size_bytes);
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&tlsf.lock);
+	struct tlsf_block *b;
+
+	if (HX_UNLIKELY(size >= TLSF_LINEAR) || tlsf.sl_used[0] >> (size >> 4) != 0 ||
+	    HX_UNLIKELY(size + TLSF_SMALLEST > tlsf_top_room()))
+		return tlsf_alloc_locked(size, irq);
+	b = tlsf_cut_top(size);
+	tlsf.n_allocs++;
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
+	return &b->next_free;
+}
+
+/* ---- free ---- */
+
+/* b, which is live and has this word, is free from now on. */
+static HX_ALWAYS_INLINE void tlsf_give(struct tlsf_block *b, uint64_t word)
+{
+	size_t size = word & TLSF_SIZE;
+	struct tlsf_block *above = tlsf_at(b, size);
+	uint64_t keep = (word & (TLSF_TAG | TLSF_FIRST)) + TLSF_FREE;
+
+	hx_assert(tlsf_is_live(above, above->word & ~TLSF_FREE));
+	b->word = keep;			/* what is freed says so, also once it is joined */
+	if ((word & TLSF_PREV_FREE) != 0) {
+		b = b->prev;
+		size += tlsf_remove(b);
+		keep = b->word & (TLSF_TAG | TLSF_FREE | TLSF_FIRST);
+	}
+	if (above == tlsf.top) {
+		b->word = keep;
+		tlsf.top = b;
+		if (HX_UNLIKELY((keep & TLSF_FIRST) != 0))
+			tlsf_emptied(b);
+		return;
+	}
+	if ((above->word & TLSF_FREE) != 0) {
+		size += tlsf_remove(above);
+		above = tlsf_at(b, size);
+	}
+	above->prev = b;
+	above->word |= TLSF_PREV_FREE;
+	tlsf_insert(b, keep, size);
+	if (HX_UNLIKELY((keep & TLSF_FIRST) != 0) && tlsf_size(above) == 0)
+		tlsf_emptied(b);
+}
+
+static HX_COLD int tlsf_refuse(void *ptr, hx_irqflags_t irq)
+{
+	struct tlsf_block *b = (struct tlsf_block *)((uintptr_t)ptr - TLSF_HEAD);
+	bool was_block = tlsf_is_free(b, b->word);
+
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
+	return hx_heap_refuse(ptr, was_block ? -HX_EEXIST : -HX_EINVAL);
+}
+
+static HX_COLD int tlsf_free_foreign(void *ptr)
+{
+	return ptr == NULL ? 0 : hx_heap_refuse(ptr, -HX_EINVAL);
+}
+
+/* Where among all frames an address lies, in units of 16 bytes. Rotated, not shifted: a misaligned
+ * pointer becomes a unit beyond all memory. */
+static inline uintptr_t tlsf_unit(const void *ptr)
+{
+	uintptr_t off = (uintptr_t)ptr - tlsf.base;
+
+	return off >> 4 | off << (8 * sizeof(off) - 4);
+}
+
+/* The lock is held, and is let go here. */
+static HX_NOINLINE int tlsf_free_locked(struct tlsf_block *b, uint64_t word, hx_irqflags_t irq)
+{
+	tlsf_give(b, word);
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
+	return 0;
+}
+
+static int tlsf_free(void *ptr)
+{
+	struct tlsf_block *b = (struct tlsf_block *)((uintptr_t)ptr - TLSF_HEAD);
+	hx_irqflags_t irq;
+	uint64_t word;
+	size_t size;
+
+	if (HX_UNLIKELY(tlsf_unit(ptr) >= tlsf.n_units))
+		return tlsf_free_foreign(ptr);
+	irq = hx_spin_lock_irqsave(&tlsf.lock);
+	word = b->word;
+	size = word & TLSF_SIZE;
+	/* Size 0 is the end of a region: its word is not the user's to free. */
+	if (HX_UNLIKELY(!tlsf_is_live(b, word)) || HX_UNLIKELY(size == 0))
+		return tlsf_refuse(ptr, irq);
+	if (tlsf_at(b, size) != tlsf.top || (word & (TLSF_PREV_FREE | TLSF_FIRST)) != 0)
+		return tlsf_free_locked(b, word, irq);
+	b->word = word - size + TLSF_FREE;
+	tlsf.top = b;
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
+	return 0;
+}
+
+static size_t tlsf_size_of(const void *ptr)
+{
+	const struct tlsf_block *b = (const struct tlsf_block *)((uintptr_t)ptr - TLSF_HEAD);
+	uint64_t word;
+
+	if (tlsf_unit(ptr) >= tlsf.n_units)
+		return 0;
+	word = b->word;
+	if (!tlsf_is_live(b, word) || (word & TLSF_SIZE) == 0)
+		return 0;
+	return (word & TLSF_SIZE) - sizeof(word);
+}
+
+/* Cut a live block in two live ones; returns the upper. */
+static struct tlsf_block *tlsf_split(struct tlsf_block *b, size_t size)
+{
+	struct tlsf_block *r = tlsf_at(b, size);
+
+	r->word = tlsf_tag(r) + tlsf_size(b) - size;
+	b->word -= tlsf_size(b) - size;
+	return r;
+}
+
+/* Takes room for the worst case and gives back what lies before and behind. */
+static HX_COLD void *tlsf_alloc_aligned(size_t size_bytes, size_t align)
+{
+	size_t size = tlsf_block_size(size_bytes);
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&tlsf.lock);
+	struct tlsf_block *b = tlsf_take(size + align + TLSF_SMALLEST), *r;
+
+	if (b != NULL) {
+		size_t front = hx_align_up((uintptr_t)b + TLSF_HEAD, align) - TLSF_HEAD -
+			       (uintptr_t)b;
+
+		tlsf.n_allocs++;
+		if (front != 0 && front < TLSF_SMALLEST)
+			front += align;		/* what is left must be a block */
+		if (front != 0) {
+			r = tlsf_split(b, front);
+			tlsf_give(b, b->word);
+			b = r;
+		}
+		if (tlsf_size(b) - size >= TLSF_SMALLEST) {
+			r = tlsf_split(b, size);
+			tlsf_give(r, r->word);
+		}
+	}
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
+	return b != NULL ? &b->next_free : NULL;
+}
+
+/* ---- coming up ---- */
+
+static HX_COLD int tlsf_init(void)
+{
+	hx_pfn_t low = UINT64_MAX, high = 0;
+
+	for (unsigned i = 0; i < HX_ZONE_COUNT; i++) {
+		const struct hx_zone *z = hx_frames_zone(i);
+
+		if (z->n_pages != 0) {
+			low = hx_min_u64(low, z->start);
+			high = hx_max_u64(high, z->end);
+		}
+	}
+	if (high == 0)
+		return -HX_ENOMEM;
+	/* A head lies below the pointer that is looked up. */
+	tlsf.base = (uintptr_t)hx_phys_to_virt(low << HX_PAGE_SHIFT) + TLSF_HEAD;
+	tlsf.n_units = ((high - low) << (HX_PAGE_SHIFT - 4)) - 1;
+	tlsf.lists_used = 0;
+	memset(tlsf.sl_used, 0, sizeof(tlsf.sl_used));
+	for (unsigned i = 0; i < TLSF_FL * TLSF_SL; i++)
+		tlsf.list[i] = &tlsf.none;
+	tlsf.n_allocs = tlsf.n_failed = tlsf.reserved_bytes = tlsf.reserved_max_bytes = 0;
+	tlsf.top = tlsf.top_end = NULL;
+	hx_list_init(&tlsf.regions);
+	/* Without a source of entropy the tags still tell blocks from other data. */
+	if (hx_cpu_entropy(&tlsf.secret, sizeof(tlsf.secret)) != 0)
+		tlsf.secret = 0x9e3779b97f4a7c15;
+	tlsf.secret |= 1;
+	return tlsf_grow(TLSF_SMALLEST);
+}
+
+static HX_COLD void tlsf_fini(void)
+{
+	while (!hx_list_is_empty(&tlsf.regions))
+		tlsf_release(HX_LIST_ENTRY(tlsf.regions.next, struct tlsf_region, link));
+	tlsf.n_units = 0;
+}
+
+const struct hx_heap_ops hx_heap_tlsf_ops = {
+	.abi = HX_HEAP_ABI, .name = "tlsf", .init = tlsf_init, .alloc = tlsf_alloc,
+	.alloc_aligned = tlsf_alloc_aligned, .free = tlsf_free, .size_of = tlsf_size_of,
+	.stats = tlsf_stats, .show = tlsf_show,
+	.check = HX_ENABLED(MEM_CHECK) ? tlsf_check : NULL,
+	.walk = HX_ENABLED(MEM_WALK) ? tlsf_walk : NULL, .fini = tlsf_fini,
+};
+HX_HEAP_CLASS(hx_heap_tlsf_ops);

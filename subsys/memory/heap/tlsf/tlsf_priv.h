@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What tlsf.c (taking and giving blocks) and tlsf_info.c (figures, checks) share; the ideas and the
+ * numbered rules are at the top of tlsf.c.
+ */
+#ifndef HX_HEAP_TLSF_PRIV_H
+#define HX_HEAP_TLSF_PRIV_H
+
+#include <hx/core/heap_class.h>
+#include <hx/core/list.h>
+#include <hx/core/lock.h>
+
+#define TLSF_SL_LOG	5u			/* 32 lists for each power of two */
+#define TLSF_SL		(1u << TLSF_SL_LOG)
+#define TLSF_FL		14u			/* below 512, then powers of two up to 4 MiB */
+#define TLSF_LINEAR	512u			/* below it there is a list for each size */
+#define TLSF_SMALLEST	((size_t)32)		/* block: head, links of a free one */
+#define TLSF_HEAD	((size_t)16)
+
+/* The word of a block: tag, FREE, list (of a free one), size, flags. */
+#define TLSF_PREV_FREE	((uint64_t)1)		/* the block below is free: prev is valid */
+#define TLSF_FIRST	((uint64_t)2)		/* the lowest of its region */
+#define TLSF_SIZE	((uint64_t)0xfffff0)	/* a region has at most 4 MiB */
+#define TLSF_LIST_SHIFT	24u
+#define TLSF_LIST	((uint64_t)0x1ff << TLSF_LIST_SHIFT)
+#define TLSF_TAG_SHIFT	41u
+#define TLSF_TAG	((uint64_t)0x3fffff << TLSF_TAG_SHIFT)
+#define TLSF_FREE	((uint64_t)1 << 63)
+
+struct tlsf_block {
+	struct tlsf_block *prev;	/* l last bytes of the block below, if that is free */
+	uint64_t word;			/* l tag, state, size up to the next block, flags */
+	struct tlsf_block *next_free, *prev_free;	/* l user's bytes while live */
+};
+
+struct tlsf_region {
+	struct hx_list link;		/* l */
+	unsigned order;			/* c log2 of its pages */
+	unsigned reserved;
+	uint64_t reserved2;
+};
+_Static_assert(sizeof(struct tlsf_region) % HX_HEAP_ALIGN == 0, "blocks stay aligned");
+
+/* Field keys: c constant after init, l lock. */
+struct tlsf_heap {
+	uint32_t lists_used;		/* l bit f: sl_used[f] is not 0 */
+	uint32_t sl_used[TLSF_FL];	/* l bit s: there is a block on list[f * 32 + s] */
+	struct tlsf_block *list[TLSF_FL * TLSF_SL];	/* l */
+	struct tlsf_block none;		/* ends each list; its links are written and never read */
+	uintptr_t base;			/* c lowest address that may be looked at, plus a head */
+	uintptr_t n_units;		/* c 16-byte units from there to the highest frame's end */
+	uint64_t secret;		/* c odd; in every tag */
+	uint64_t n_allocs, n_failed;	/* l */
+	struct hx_spinlock lock;
+	struct hx_list regions;		/* l */
+	struct tlsf_block *top;		/* l the free end of one region; NULL: none */
+	struct tlsf_block *top_end;	/* l the block that ends it */
+	uint64_t reserved_bytes, reserved_max_bytes;	/* l */
+};
+
+extern struct tlsf_heap tlsf;
+
+/* A block's tag: its address, mixed with a secret of this boot. */
+static inline uint64_t tlsf_tag(const struct tlsf_block *b)
+{
+	return ((uintptr_t)b * tlsf.secret) >> (TLSF_TAG_SHIFT + 1) << TLSF_TAG_SHIFT;
+}
+
+/* Whether word, found in b, is that of a live block. */
+static HX_ALWAYS_INLINE bool tlsf_is_live(const struct tlsf_block *b, uint64_t word)
+{
+	/* The tag begins one bit below the word's end: FREE is clear if the upper ends agree. */
+	return ((uintptr_t)b * tlsf.secret) >> (TLSF_TAG_SHIFT + 1) == word >> TLSF_TAG_SHIFT;
+}
+
+static HX_ALWAYS_INLINE bool tlsf_is_free(const struct tlsf_block *b, uint64_t word)
+{
+	return (word & TLSF_FREE) != 0 && tlsf_is_live(b, word - TLSF_FREE);
+}
+
+static inline size_t tlsf_size(const struct tlsf_block *b)
+{
+	return b->word & TLSF_SIZE;
+}
+
+static inline struct tlsf_block *tlsf_at(const void *base, size_t off)
+{
+	return (struct tlsf_block *)((uintptr_t)base + off);
+}
+
+/* The list for blocks of a size: TLSF_SL lists for each power of two, linear below TLSF_LINEAR. */
+static inline unsigned tlsf_index(size_t size)
+{
+	unsigned log;
+
+	if (size < TLSF_LINEAR)
+		return (unsigned)size >> 4;
+	log = 63u ^ (unsigned)__builtin_clzll(size);	/* one instruction on x86 */
+	/* (log - 8) lists of 32, and the five bits below the highest: that bit adds 32 itself. */
+	return (log - 9) * TLSF_SL + (unsigned)(size >> (log - TLSF_SL_LOG));
+}
+
+/* tlsf.c */
+void tlsf_release(struct tlsf_region *r);
+/* tlsf_info.c */
+void tlsf_stats(struct hx_heap_stats *out);
+void tlsf_show(struct hx_text *out);
+int tlsf_check(void);
+void tlsf_walk(void (*visit)(void *arg, void *ptr, size_t usable), void *arg);
+
+#endif
