@@ -12,7 +12,7 @@
  * 2 A block begins with a head of 16 bytes; the first 8 of them, prev, are the last 8 of the block
  *   below and count only while that one is free. So a live block has 8 bytes of overhead.
  *
- *	| prev word user's bytes …            | prev word next_free prev_free …     |
+ *	| prev word user's bytes …            | prev word next_free at_free …      |
  *	  ^ the user of the block below may   ^ PREV_FREE clear         free, size in the word
  *	    write here
  *
@@ -24,12 +24,13 @@
  *   blocks, shorter ones when memory is short. A region ends in a live block of size 0. The free
  *   end of the youngest region is the top: on no list, and its word has no size, so that cutting a
  *   block off it, and joining one to it, touches neither lists nor bits. The order of choice is: a
- *   list of the same power of two, the top, any list above, a new region. A region that is empty
+ *   list of the size itself (from 512 bytes on: of the same power of two), the top, any list
+ *   above, a new region. A region that is empty
  *   goes back, except the top's.
  * 4 Locking. One lock, interrupts off, for all but size_of(). Its longest hold is growing by a
  *   region or giving one back: the frame allocator's bounded steps.
  * 5 Invariants: (1) blocks tile a region up to its end; (2) a block is on exactly the list that
- *   its word names if it is free and not the top, else on none; (3) two free blocks never touch;
+ *   its size if it is free and not the top, else on none; (3) two free blocks never touch;
  *   (4) PREV_FREE is set in exactly the blocks above a listed one, and prev leads to it; (5) a
  *   list's bit is set exactly if it has a block.
  *
@@ -56,48 +57,35 @@ struct tlsf_heap tlsf = { .lock = HX_SPINLOCK_INIT("tlsf", HX_RANK_HEAP) };
 
 /* ---- lists ---- */
 
-/* tag_and_flags has FREE in it; size and list are added here. */
-static HX_ALWAYS_INLINE void tlsf_insert(struct tlsf_block *b, uint64_t tag_and_flags, size_t size)
+static HX_ALWAYS_INLINE void tlsf_insert(struct tlsf_block *b, size_t size)
 {
 	unsigned idx = tlsf_index(size), f = idx / TLSF_SL;
 	struct tlsf_block *head = tlsf.list[idx];
 
-	b->word = tag_and_flags + size + ((uint64_t)idx << TLSF_LIST_SHIFT);
 	b->next_free = head;
-	b->prev_free = &tlsf.none;
-	head->prev_free = b;
+	b->at_free = &tlsf.list[idx];
+	head->at_free = &b->next_free;
 	tlsf.list[idx] = b;
 	tlsf.sl_used[f] |= 1u << (idx % TLSF_SL);
 	tlsf.lists_used |= 1u << f;
 }
 
-/* Take the first block off a list; next follows it. */
-static HX_ALWAYS_INLINE void tlsf_pop(struct tlsf_block *next, unsigned idx)
+/* Take a block off its list; returns its size. */
+static HX_ALWAYS_INLINE size_t tlsf_remove(struct tlsf_block *b)
 {
-	tlsf.list[idx] = next;
-	next->prev_free = &tlsf.none;
-	if (next == &tlsf.none) {
+	struct tlsf_block **at = b->at_free, *next = b->next_free;
+	uintptr_t idx = (uintptr_t)(at - tlsf.list);
+
+	*at = next;
+	next->at_free = at;
+	if (next == &tlsf.none && idx < TLSF_FL * TLSF_SL) {	/* it was the last and the first */
 		uint32_t left = tlsf.sl_used[idx / TLSF_SL] ^ 1u << (idx % TLSF_SL);
 
 		tlsf.sl_used[idx / TLSF_SL] = left;
 		if (left == 0)
 			tlsf.lists_used ^= 1u << (idx / TLSF_SL);
 	}
-}
-
-/* Take a block off its list; returns its size. */
-static HX_ALWAYS_INLINE size_t tlsf_remove(struct tlsf_block *b)
-{
-	struct tlsf_block *prev = b->prev_free, *next = b->next_free;
-	uint64_t word = b->word;
-
-	if (prev == &tlsf.none) {
-		tlsf_pop(next, (unsigned)((word & TLSF_LIST) >> TLSF_LIST_SHIFT));
-	} else {
-		prev->next_free = next;
-		next->prev_free = prev;
-	}
-	return word & TLSF_SIZE;
+	return tlsf_size(b);
 }
 
 /* ---- regions ---- */
@@ -117,7 +105,8 @@ static HX_COLD void tlsf_retire_top(void)
 	if (b == NULL)
 		return;
 	tlsf.top = tlsf.top_end = NULL;
-	tlsf_insert(b, b->word, (uintptr_t)end - (uintptr_t)b);
+	b->word += (uintptr_t)end - (uintptr_t)b;
+	tlsf_insert(b, tlsf_size(b));
 	end->word |= TLSF_PREV_FREE;
 	end->prev = b;
 }
@@ -144,9 +133,27 @@ static HX_COLD int tlsf_grow(size_t size)
 	tlsf_retire_top();
 	tlsf.top = tlsf_at(r, sizeof(*r));
 	tlsf.top_end = tlsf_at(r, (HX_PAGE_SIZE << order) - TLSF_HEAD);
-	tlsf.top->word = tlsf_tag(tlsf.top) | TLSF_FREE | TLSF_FIRST;
+	tlsf.top->word = tlsf_tag(tlsf.top) | TLSF_FREE | TLSF_FIRST |
+			 (order == REGION_ORDER ? 0 : TLSF_ODD);
 	tlsf.top_end->word = tlsf_tag(tlsf.top_end);
 	return 0;
+}
+
+/* There is no top: if the youngest region ends in a free block, that is it. */
+static HX_COLD void tlsf_adopt_top(void)
+{
+	struct tlsf_region *r = HX_LIST_ENTRY(tlsf.regions.prev, struct tlsf_region, link);
+	struct tlsf_block *end;
+
+	if (hx_list_is_empty(&tlsf.regions))
+		return;
+	end = tlsf_at(r, (HX_PAGE_SIZE << r->order) - TLSF_HEAD);
+	if ((end->word & TLSF_PREV_FREE) == 0)
+		return;
+	end->word -= TLSF_PREV_FREE;
+	tlsf.top = end->prev;
+	tlsf.top_end = end;
+	tlsf.top->word -= tlsf_remove(tlsf.top);
 }
 
 /* The block b is free and all there is in its region. */
@@ -154,13 +161,14 @@ static HX_COLD void tlsf_emptied(struct tlsf_block *b)
 {
 	struct tlsf_region *r = (struct tlsf_region *)(uintptr_t)b - 1;
 
-	if (tlsf.top != b)
+	if (tlsf.top != b) {
 		tlsf_remove(b);
-	else if (r->order == REGION_ORDER)
-		return;			/* so that a pair at its border costs no region each time */
-	else
+		tlsf_release(r);
+	} else if (r->order != REGION_ORDER) {
 		tlsf.top = tlsf.top_end = NULL;
-	tlsf_release(r);
+		tlsf_release(r);
+		tlsf_adopt_top();
+	}	/* else it stays, so that a pair at its border costs no region each time */
 }
 
 /* ---- allocate ---- */
@@ -183,23 +191,21 @@ static HX_ALWAYS_INLINE struct tlsf_block *tlsf_cut_top(size_t size)
 	return b;
 }
 
-/* The first block of the lists in row f that fit says have some, cut to size. */
-static HX_ALWAYS_INLINE struct tlsf_block *tlsf_cut_listed(unsigned f, uint32_t fit, size_t size)
+/* The first block of a list, cut to size. */
+static HX_ALWAYS_INLINE struct tlsf_block *tlsf_cut_listed(unsigned idx, size_t size)
 {
-	unsigned idx = f * TLSF_SL + (unsigned)__builtin_ctz(fit);
 	struct tlsf_block *b = tlsf.list[idx];
-	uint64_t word = b->word;
-	size_t rest = (word & TLSF_SIZE) - size;
+	size_t rest = tlsf_remove(b) - size;
 	struct tlsf_block *r = tlsf_at(b, size), *above = tlsf_at(r, rest);
 
-	hx_assert(tlsf_is_free(b, word));
-	tlsf_pop(b->next_free, idx);
+	hx_assert(tlsf_is_free(b, b->word));
 	if (rest >= TLSF_SMALLEST) {
-		b->word = (word & (TLSF_TAG | TLSF_FIRST)) + size;
+		b->word -= rest + TLSF_FREE;
+		r->word = tlsf_tag(r) + rest + TLSF_FREE;
 		above->prev = r;
-		tlsf_insert(r, tlsf_tag(r) | TLSF_FREE, rest);
+		tlsf_insert(r, rest);
 	} else {
-		b->word = word & ~(TLSF_FREE | TLSF_LIST);
+		b->word -= TLSF_FREE;
 		above->word &= ~TLSF_PREV_FREE;
 	}
 	return b;
@@ -210,39 +216,42 @@ static HX_ALWAYS_INLINE size_t tlsf_top_room(void)
 	return (uintptr_t)tlsf.top_end - (uintptr_t)tlsf.top;
 }
 
-/* Nothing of the same power of two, and the top is too short. NULL: no memory. */
-static HX_COLD struct tlsf_block *tlsf_take_far(unsigned f, size_t size)
+/* The list from which on every block is long enough. */
+static HX_ALWAYS_INLINE unsigned tlsf_index_up(size_t size)
 {
-	uint32_t rows = f < TLSF_FL ? tlsf.lists_used & (~1u << f) : 0;
+	if (size >= TLSF_LINEAR)
+		size += ((size_t)1 << ((63u ^ (unsigned)__builtin_clzll(size)) - TLSF_SL_LOG)) - 1;
+	return tlsf_index(size);
+}
 
+/* Nothing fits: a new region. NULL: no memory. */
+static HX_COLD struct tlsf_block *tlsf_take_grown(size_t size)
+{
 	hx_assert_held(&tlsf.lock);
-	if (rows != 0) {
-		f = (unsigned)__builtin_ctz(rows);
-		return tlsf_cut_listed(f, tlsf.sl_used[f], size);
-	}
 	if (size <= BLOCK_MAX && tlsf_grow(size) == 0)
 		return tlsf_cut_top(size);
 	tlsf.n_failed++;
 	return NULL;
 }
 
-/* The list from which on every block is long enough. */
-static HX_ALWAYS_INLINE unsigned tlsf_index_up(size_t size)
-{
-	if (size >= TLSF_LINEAR)
-		size += ((size_t)1 << (hx_log2_floor(size) - TLSF_SL_LOG)) - 1;
-	return tlsf_index(size);
-}
-
-static struct tlsf_block *tlsf_take(size_t size)
+static HX_ALWAYS_INLINE struct tlsf_block *tlsf_take(size_t size)
 {
 	unsigned idx = tlsf_index_up(size), f = idx / TLSF_SL;
-	uint32_t fit = f < TLSF_FL ? tlsf.sl_used[f] & (~0u << (idx % TLSF_SL)) : 0;
+	uint32_t fit;
 
-	if (fit != 0)
-		return tlsf_cut_listed(f, fit, size);
-	return size + TLSF_SMALLEST <= tlsf_top_room() ? tlsf_cut_top(size) :
-							  tlsf_take_far(f, size);
+	if (HX_UNLIKELY(f >= TLSF_FL))
+		return tlsf_take_grown(size);	/* too long, or only just not */
+	fit = tlsf.sl_used[f] & (~0u << (idx % TLSF_SL));
+	if (fit == 0) {
+		if (size + TLSF_SMALLEST <= tlsf_top_room())
+			return tlsf_cut_top(size);
+		fit = tlsf.lists_used & (~1u << f);
+		if (HX_UNLIKELY(fit == 0))
+			return tlsf_take_grown(size);
+		f = (unsigned)__builtin_ctz(fit);
+		fit = tlsf.sl_used[f];
+	}
+	return tlsf_cut_listed(f * TLSF_SL + (unsigned)__builtin_ctz(fit), size);
 }
 
 /* The lock is held, and is let go here. */
@@ -250,22 +259,33 @@ static HX_NOINLINE void *tlsf_alloc_locked(size_t size, hx_irqflags_t irq)
 {
 	struct tlsf_block *b = tlsf_take(size);
 
-	tlsf.n_allocs += b != NULL;
+	if (HX_LIKELY(b != NULL)) {
+		tlsf.n_allocs++;
+		b = (struct tlsf_block *)((uintptr_t)b + TLSF_HEAD);
+	}
 	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
-	return b != NULL ? &b->next_free : NULL;
+	return b;
 }
 
-/* The short way is the one over the top: what needs more registers is behind a jump. */
+/* The short way takes a block of just this size, or cuts one off the top. */
 static void *tlsf_alloc(size_t size_bytes)
 {
 	size_t size = tlsf_block_size(size_bytes);
 	hx_irqflags_t irq = hx_spin_lock_irqsave(&tlsf.lock);
 	struct tlsf_block *b;
 
-	if (HX_UNLIKELY(size >= TLSF_LINEAR) || tlsf.sl_used[0] >> (size >> 4) != 0 ||
-	    HX_UNLIKELY(size + TLSF_SMALLEST > tlsf_top_room()))
+	if (HX_UNLIKELY(size >= TLSF_LINEAR))
 		return tlsf_alloc_locked(size, irq);
-	b = tlsf_cut_top(size);
+	if ((tlsf.sl_used[0] >> (size >> 4) & 1) != 0) {
+		b = tlsf.list[size >> 4];
+		tlsf_remove(b);
+		b->word -= TLSF_FREE;
+		tlsf_at(b, size)->word -= TLSF_PREV_FREE;
+	} else if (HX_LIKELY(size + TLSF_SMALLEST <= tlsf_top_room())) {
+		b = tlsf_cut_top(size);
+	} else {
+		return tlsf_alloc_locked(size, irq);
+	}
 	tlsf.n_allocs++;
 	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
 	return &b->next_free;
@@ -278,30 +298,32 @@ static HX_ALWAYS_INLINE void tlsf_give(struct tlsf_block *b, uint64_t word)
 {
 	size_t size = word & TLSF_SIZE;
 	struct tlsf_block *above = tlsf_at(b, size);
-	uint64_t keep = (word & (TLSF_TAG | TLSF_FIRST)) + TLSF_FREE;
 
 	hx_assert(tlsf_is_live(above, above->word & ~TLSF_FREE));
-	b->word = keep;			/* what is freed says so, also once it is joined */
+	b->word = word + TLSF_FREE;	/* what is freed says so, also once it is joined */
 	if ((word & TLSF_PREV_FREE) != 0) {
 		b = b->prev;
-		size += tlsf_remove(b);
-		keep = b->word & (TLSF_TAG | TLSF_FREE | TLSF_FIRST);
+		b->word += size;
+		size = tlsf_remove(b);
 	}
 	if (above == tlsf.top) {
-		b->word = keep;
+		b->word -= size;
 		tlsf.top = b;
-		if (HX_UNLIKELY((keep & TLSF_FIRST) != 0))
+		if (HX_UNLIKELY((b->word & TLSF_FIRST) != 0))
 			tlsf_emptied(b);
 		return;
 	}
 	if ((above->word & TLSF_FREE) != 0) {
-		size += tlsf_remove(above);
+		size_t more = tlsf_remove(above);
+
+		size += more;
+		b->word += more;
 		above = tlsf_at(b, size);
 	}
 	above->prev = b;
 	above->word |= TLSF_PREV_FREE;
-	tlsf_insert(b, keep, size);
-	if (HX_UNLIKELY((keep & TLSF_FIRST) != 0) && tlsf_size(above) == 0)
+	tlsf_insert(b, size);
+	if (HX_UNLIKELY((b->word & TLSF_FIRST) != 0) && tlsf_size(above) == 0)
 		tlsf_emptied(b);
 }
 
@@ -336,9 +358,11 @@ static HX_NOINLINE int tlsf_free_locked(struct tlsf_block *b, uint64_t word, hx_
 	return 0;
 }
 
+/* The short way joins to the top, or to nothing. */
 static int tlsf_free(void *ptr)
 {
 	struct tlsf_block *b = (struct tlsf_block *)((uintptr_t)ptr - TLSF_HEAD);
+	struct tlsf_block *above;
 	hx_irqflags_t irq;
 	uint64_t word;
 	size_t size;
@@ -351,10 +375,20 @@ static int tlsf_free(void *ptr)
 	/* Size 0 is the end of a region: its word is not the user's to free. */
 	if (HX_UNLIKELY(!tlsf_is_live(b, word)) || HX_UNLIKELY(size == 0))
 		return tlsf_refuse(ptr, irq);
-	if (tlsf_at(b, size) != tlsf.top || (word & (TLSF_PREV_FREE | TLSF_FIRST)) != 0)
+	above = tlsf_at(b, size);
+	if ((word & TLSF_PREV_FREE) != 0) {
 		return tlsf_free_locked(b, word, irq);
-	b->word = word - size + TLSF_FREE;
-	tlsf.top = b;
+	} else if (above == tlsf.top && (word & TLSF_ODD) == 0) {
+		b->word = word - size + TLSF_FREE;
+		tlsf.top = b;
+	} else if (size < TLSF_LINEAR && (above->word & TLSF_FREE) == 0) {
+		b->word = word + TLSF_FREE;
+		above->prev = b;
+		above->word += TLSF_PREV_FREE;
+		tlsf_insert(b, size);
+	} else {
+		return tlsf_free_locked(b, word, irq);
+	}
 	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
 	return 0;
 }

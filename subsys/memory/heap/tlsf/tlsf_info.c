@@ -129,14 +129,15 @@ static HX_COLD bool tlsf_check_lists(uint64_t *n_listed)
 {
 	for (unsigned i = 0; i < TLSF_FL * TLSF_SL; i++) {
 		unsigned f = i / TLSF_SL;
-		const struct tlsf_block *prev = &tlsf.none, *b;
+		struct tlsf_block *const *at = &tlsf.list[i];
 
 		if ((tlsf.list[i] != &tlsf.none) != (tlsf.sl_used[f] >> i % TLSF_SL & 1) ||
 		    (tlsf.sl_used[f] != 0) != (tlsf.lists_used >> f & 1))
 			return false;
-		for (b = tlsf.list[i]; b != &tlsf.none; prev = b, b = b->next_free) {
-			if (b->prev_free != prev || tlsf_index(tlsf_size(b)) != i ||
-			    (b->word & TLSF_LIST) >> TLSF_LIST_SHIFT != i ||
+		for (; *at != &tlsf.none; at = &(*at)->next_free) {
+			const struct tlsf_block *b = *at;
+
+			if (b->at_free != at || tlsf_index(tlsf_size(b)) != i ||
 			    !tlsf_is_free(b, b->word))
 				return false;
 			++*n_listed;

@@ -17,12 +17,11 @@
 #define TLSF_SMALLEST	((size_t)32)		/* block: head, links of a free one */
 #define TLSF_HEAD	((size_t)16)
 
-/* The word of a block: tag, FREE, list (of a free one), size, flags. */
+/* The word of a block: FREE, tag, size, flags. */
 #define TLSF_PREV_FREE	((uint64_t)1)		/* the block below is free: prev is valid */
 #define TLSF_FIRST	((uint64_t)2)		/* the lowest of its region */
+#define TLSF_ODD	((uint64_t)4)		/* … which is not of the usual length */
 #define TLSF_SIZE	((uint64_t)0xfffff0)	/* a region has at most 4 MiB */
-#define TLSF_LIST_SHIFT	24u
-#define TLSF_LIST	((uint64_t)0x1ff << TLSF_LIST_SHIFT)
 #define TLSF_TAG_SHIFT	41u
 #define TLSF_TAG	((uint64_t)0x3fffff << TLSF_TAG_SHIFT)
 #define TLSF_FREE	((uint64_t)1 << 63)
@@ -30,7 +29,8 @@
 struct tlsf_block {
 	struct tlsf_block *prev;	/* l last bytes of the block below, if that is free */
 	uint64_t word;			/* l tag, state, size up to the next block, flags */
-	struct tlsf_block *next_free, *prev_free;	/* l user's bytes while live */
+	struct tlsf_block *next_free;	/* l while live: the user's, like what follows */
+	struct tlsf_block **at_free;	/* l what leads to this one: list[i] or a next_free */
 };
 
 struct tlsf_region {
