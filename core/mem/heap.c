@@ -5,6 +5,7 @@
  * when a test asks for it, and names bad frees. What is not here: any policy of where a block goes.
  */
 #include <hx/config/core_lib.h>
+#include <hx/config/core_mem.h>
 #include <hx/config/subsys_memory.h>
 #include <hx/core/assert.h>
 #include <hx/core/fault.h>
@@ -16,10 +17,16 @@
 #include <hx/hal/mem.h>
 #include <sole_heap.h>
 
+#include "mem_priv.h"
+
 static const struct hx_heap_ops *heap_current;
 static uint64_t heap_fail_k;		/* atomic; 0: disarmed */
 static uint64_t heap_n_refused;		/* atomic */
 static void (*heap_listen)(const void *ptr, int why);	/* tests only; NULL: none */
+
+/* All that is built in, unless a test says otherwise. */
+unsigned heap_watching = (HX_ENABLED(HEAP_REDZONES) ? HX_HEAP_REDZONES : 0) |
+			 (HX_ENABLED(MEM_LEAKS) ? HX_HEAP_SITES : 0);
 
 static inline const struct hx_heap_ops *heap_ops(void)
 {
@@ -55,35 +62,66 @@ static void *heap_take_none(size_t size_bytes)
 	return NULL;
 }
 
-/* With everything that a build may want done around the provider. */
-static void *heap_take_watched(size_t size_bytes)
+/* With everything that a build may want done around the provider; site: who asks. */
+static inline void *heap_take_with(size_t size_bytes, size_t align, const void *site)
 {
+	size_t padded = hx_kasan_padded(size_bytes);
+	void *p;
+
 	if (HX_ENABLED(FAULT_INJECTION) && heap_must_fail())
 		return NULL;
-	return heap_mark(heap_ops()->alloc(hx_kasan_padded(size_bytes)), size_bytes);
+	if (HX_ENABLED(HEAP_WATCH) && heap_watching != 0)
+		padded += HX_WATCH_EXTRA;
+	p = align <= HX_HEAP_ALIGN ? heap_ops()->alloc(padded) :
+				     heap_ops()->alloc_aligned(padded, align);
+	if (HX_ENABLED(HEAP_WATCH) && p != NULL && heap_watching != 0)
+		heap_watch_mark(p, size_bytes, heap_ops()->size_of(p), (uintptr_t)site);
+	return heap_mark(p, size_bytes);
+}
+
+static void *heap_take_watched(size_t size_bytes)
+{
+	return heap_take_with(size_bytes, 0, __builtin_return_address(0));
 }
 
 void *(*hx_heap_take_)(size_t size_bytes) = heap_take_none;
+
+/* For the functions below, whose caller is the one who asks. */
+static inline void *heap_take_for(size_t size_bytes, const void *site)
+{
+	if (!HX_ENABLED(HEAP_WATCH))
+		return hx_heap_take_checked_(size_bytes);
+	if (size_bytes - 1 >= HX_HEAP_MAX_BYTES || hx_heap_take_ == heap_take_none)
+		return NULL;
+	return heap_take_with(size_bytes, 0, site);
+}
 
 void *hx_heap_take_checked_(size_t size_bytes)
 {
 	if (size_bytes - 1 >= HX_HEAP_MAX_BYTES)	/* 0 wraps to the largest */
 		return NULL;
-	return hx_heap_take_(size_bytes);
+	return HX_ENABLED(HEAP_WATCH) ? heap_take_for(size_bytes, __builtin_return_address(0)) :
+					hx_heap_take_(size_bytes);
+}
+
+static inline void *heap_zalloc(size_t size_bytes, const void *site)
+{
+	void *p = heap_take_for(size_bytes, site);
+
+	return p != NULL ? memset(p, 0, size_bytes) : NULL;
 }
 
 void *hx_zalloc(size_t size_bytes)
 {
-	void *p = hx_heap_take_checked_(size_bytes);
-
-	return p != NULL ? memset(p, 0, size_bytes) : NULL;
+	return heap_zalloc(size_bytes, __builtin_return_address(0));
 }
 
 void *hx_calloc(size_t n, size_t size_bytes)
 {
 	size_t total;
 
-	return __builtin_mul_overflow(n, size_bytes, &total) ? NULL : hx_zalloc(total);
+	return __builtin_mul_overflow(n, size_bytes, &total) ? NULL :
+		heap_zalloc(total, __builtin_return_address(0));
 }
 
 void *hx_alloc_aligned(size_t size_bytes, size_t align)
@@ -91,10 +129,8 @@ void *hx_alloc_aligned(size_t size_bytes, size_t align)
 	if (!hx_is_pow2(align) || align > HX_PAGE_SIZE || size_bytes - 1 >= HX_HEAP_MAX_BYTES)
 		return NULL;
 	if (align <= HX_HEAP_ALIGN)
-		return hx_heap_take_(size_bytes);
-	if (HX_ENABLED(FAULT_INJECTION) && heap_must_fail())
-		return NULL;
-	return heap_mark(heap_ops()->alloc_aligned(hx_kasan_padded(size_bytes), align), size_bytes);
+		return heap_take_for(size_bytes, __builtin_return_address(0));
+	return heap_take_with(size_bytes, align, __builtin_return_address(0));
 }
 
 HX_COLD int hx_heap_refuse(const void *ptr, int why)
@@ -116,6 +152,27 @@ void hx_heap_set_refusal(void (*listen)(const void *ptr, int why))
 	heap_listen = listen;
 }
 
+HX_COLD void (*heap_listener(void))(const void *ptr, int why)
+{
+	return heap_listen;
+}
+
+HX_COLD void heap_walk(void (*visit)(void *arg, void *ptr, size_t usable), void *arg)
+{
+	if (heap_current != NULL && heap_current->walk != NULL)
+		heap_current->walk(visit, arg);
+}
+
+HX_COLD unsigned hx_heap_set_watch(unsigned watch)
+{
+	unsigned was = heap_watching;
+
+	hx_verify(heap_current == NULL);
+	heap_watching = watch & ((HX_ENABLED(HEAP_REDZONES) ? HX_HEAP_REDZONES : 0) |
+				 (HX_ENABLED(MEM_LEAKS) ? HX_HEAP_SITES : 0));
+	return was;
+}
+
 void hx_free(void *ptr)
 {
 	if (HX_ENABLED(KASAN)) {	/* before: afterwards it may be somebody else's */
@@ -124,11 +181,22 @@ void hx_free(void *ptr)
 		if (usable != 0)
 			hx_kasan_poison(ptr, usable, HX_KASAN_FREED);
 	}
+	if (HX_ENABLED(HEAP_WATCH) && heap_watching != 0) {
+		size_t usable = heap_ops()->size_of(ptr);
+
+		if (usable != 0)
+			heap_watch_free(ptr, usable);
+	}
 	heap_ops()->free(ptr);
 }
 
 size_t hx_alloc_size(const void *ptr)
 {
+	if (HX_ENABLED(HEAP_WATCH) && heap_watching != 0) {
+		size_t usable = heap_ops()->size_of(ptr);
+
+		return usable != 0 ? heap_watch_size(ptr, usable) : 0;
+	}
 	return hx_kasan_accessible(ptr, heap_ops()->size_of(ptr));
 }
 
@@ -138,7 +206,7 @@ void *hx_realloc(void *ptr, size_t size_bytes)
 	void *p;
 
 	if (ptr == NULL)
-		return hx_heap_take_checked_(size_bytes);
+		return heap_take_for(size_bytes, __builtin_return_address(0));
 	if (size_bytes - 1 >= HX_HEAP_MAX_BYTES)
 		return NULL;
 	usable = hx_alloc_size(ptr);
@@ -148,7 +216,7 @@ void *hx_realloc(void *ptr, size_t size_bytes)
 	}
 	if (size_bytes <= usable && size_bytes > usable / 2)
 		return ptr;
-	p = hx_heap_take_(size_bytes);
+	p = heap_take_for(size_bytes, __builtin_return_address(0));
 	if (p == NULL)
 		return NULL;
 	memcpy(p, ptr, hx_min_u64(usable, size_bytes));
@@ -207,7 +275,8 @@ HX_COLD int hx_heap_start(const struct hx_heap_ops *ops)
 
 	heap_current = err == 0 ? ops : NULL;
 	if (err == 0)
-		hx_heap_take_ = HX_ENABLED(FAULT_INJECTION) || HX_ENABLED(KASAN) ?
+		hx_heap_take_ = HX_ENABLED(FAULT_INJECTION) || HX_ENABLED(KASAN) ||
+				(HX_ENABLED(HEAP_WATCH) && heap_watching != 0) ?
 					heap_take_watched : ops->alloc;
 	return err;
 }

@@ -5,12 +5,12 @@
  * that does not fit.
  *
  *	pair		one block of 64 bytes taken and given back, again and again
- *	pair.<n>	one of n live blocks of 16 to 128 bytes, at random, given back and replaced by
- *			one of another size: the curve over n
- *	worst, best	the slowest alloc and the slowest free of all that the scenarios below do, as
- *			one sum; the quickest of each. Interrupts are off around each operation. All
- *			pages are taken before, so that a heap lives on what it has; not with slab,
- *			where making a slab and giving it back is part of the figure
+ *	pair.<n>	one of n live blocks of 16 to 128 bytes, at random, given back and replaced
+ *			by one of another size: the curve over n
+ *	worst, best	the slowest alloc and the slowest free of all that the scenarios below do,
+ *			as one sum; the quickest of each. Interrupts are off around each operation.
+ *			All pages are taken before, so that a heap lives on what it has; not with
+ *			slab, where making a slab and giving it back is part of the figure
  */
 #include <hx/core/bench.h>
 #include <hx/core/frames.h>
@@ -320,12 +320,12 @@ HX_BENCH(slab_pair_1000000, "heap.slab.pair.1000000",
 	return pair_among(b, "slab", 1000000);
 }
 
-HX_BENCH(slab_worst, "heap.slab.worst", "the slowest hx_alloc() and hx_free() found, slab provider")
+HX_BENCH(slab_worst, "heap.slab.worst", "slowest hx_alloc() and slowest hx_free(), slab provider")
 {
 	return worst(b, "slab");
 }
 
-HX_BENCH(slab_best, "heap.slab.best", "the quickest hx_alloc() and hx_free() found, slab provider")
+HX_BENCH(slab_best, "heap.slab.best", "quickest hx_alloc() and quickest hx_free(), slab provider")
 {
 	return best(b, "slab");
 }
@@ -359,12 +359,12 @@ HX_BENCH(tlsf_pair_1000000, "heap.tlsf.pair.1000000",
 	return pair_among(b, "tlsf", 1000000);
 }
 
-HX_BENCH(tlsf_worst, "heap.tlsf.worst", "the slowest hx_alloc() and hx_free() found, tlsf provider")
+HX_BENCH(tlsf_worst, "heap.tlsf.worst", "slowest hx_alloc() and slowest hx_free(), tlsf provider")
 {
 	return worst(b, "tlsf");
 }
 
-HX_BENCH(tlsf_best, "heap.tlsf.best", "the quickest hx_alloc() and hx_free() found, tlsf provider")
+HX_BENCH(tlsf_best, "heap.tlsf.best", "quickest hx_alloc() and quickest hx_free(), tlsf provider")
 {
 	return best(b, "tlsf");
 }
@@ -392,12 +392,12 @@ HX_BENCH(pool_pair_10000, "heap.pool.pair.10000",
 	return pair_among(b, "pool", 10000);
 }
 
-HX_BENCH(pool_worst, "heap.pool.worst", "the slowest hx_alloc() and hx_free() found, pool provider")
+HX_BENCH(pool_worst, "heap.pool.worst", "slowest hx_alloc() and slowest hx_free(), pool provider")
 {
 	return worst(b, "pool");
 }
 
-HX_BENCH(pool_best, "heap.pool.best", "the quickest hx_alloc() and hx_free() found, pool provider")
+HX_BENCH(pool_best, "heap.pool.best", "quickest hx_alloc() and quickest hx_free(), pool provider")
 {
 	return best(b, "pool");
 }
@@ -425,12 +425,14 @@ HX_BENCH(firstfit_pair_10000, "heap.firstfit.pair.10000",
 	return pair_among(b, "firstfit", 10000);
 }
 
-HX_BENCH(firstfit_worst, "heap.firstfit.worst", "the slowest hx_alloc() and hx_free() found, firstfit provider")
+HX_BENCH(firstfit_worst, "heap.firstfit.worst",
+	 "slowest hx_alloc() and slowest hx_free(), firstfit provider")
 {
 	return worst(b, "firstfit");
 }
 
-HX_BENCH(firstfit_best, "heap.firstfit.best", "the quickest hx_alloc() and hx_free() found, firstfit provider")
+HX_BENCH(firstfit_best, "heap.firstfit.best",
+	 "quickest hx_alloc() and quickest hx_free(), firstfit provider")
 {
 	return best(b, "firstfit");
 }

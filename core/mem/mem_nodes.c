@@ -2,6 +2,7 @@
 /*
  * What the name space shows of memory: /mem/zones, /mem/frames, /mem/heap, /mem/map.
  */
+#include <hx/config/core_mem.h>
 #include <hx/core/frames.h>
 #include <hx/core/heap.h>
 #include <hx/core/init.h>
@@ -54,6 +55,9 @@ static HX_COLD int heap_show(struct hx_text *out, const struct hx_node_args *arg
 		       s.reserved_bytes, s.used_bytes, s.used_max_bytes,
 		       s.n_allocs, s.n_frees, s.n_failed,
 		       hx_heap_n_refused());
+	if (HX_ENABLED(HEAP_REDZONES))
+		hx_text_printf(out, "redzones=on damaged_now=%ju damaged=%ju\n", hx_heap_sweep(),
+			       hx_heap_n_damaged());
 	hx_heap_show(out);
 	return 0;
 }

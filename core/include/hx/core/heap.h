@@ -95,6 +95,64 @@ void hx_free(void *ptr);
  */
 size_t hx_alloc_size(const void *ptr);
 
+/* What a debug build watches around each block, whatever the provider. */
+enum hx_heap_watch {
+	HX_HEAP_REDZONES = 1,	/* CONFIG_HEAP_REDZONES: what is written past the end */
+	HX_HEAP_SITES = 2,	/* CONFIG_MEM_LEAKS: who took it */
+};
+
+/* What one place in the code holds. */
+struct hx_heap_site {
+	uintptr_t pc;		/* where the call returns to */
+	uint64_t live_bytes;	/* as they were asked for */
+	uint64_t n_blocks;
+};
+
+/**
+ * hx_heap_set_watch() - watch less than what is built in; for tests, before the heap is up.
+ * @watch: enum hx_heap_watch; what is not built in is ignored
+ *
+ * Returns: what was watched before; at boot all that is built in.
+ * Context: boot or tests, no heap up (hx_bug otherwise): blocks taken before would look damaged.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a store.
+ * Source:  -
+ */
+unsigned hx_heap_set_watch(unsigned watch);
+
+/**
+ * hx_heap_sweep() - look behind every live block. Only with CONFIG_HEAP_REDZONES.
+ * hx_heap_n_damaged() - blocks found written past their end since boot, by frees and sweeps.
+ *
+ * Returns: how many are written past their end; each is reported in the log with its address, its
+ *          size, and who took it. A free of such a block reports it as well (hx_bug in debug
+ *          builds) and then gives it back.
+ * Context: thread or boot.
+ * Locks:   the provider's (rank HX_RANK_HEAP), and the log's.
+ * Owner:   -
+ * Cost:    O(blocks), with interrupts off.
+ * Source:  Bruce Perens, Electric Fence (1987), for the idea of a zone behind each block.
+ */
+uint64_t hx_heap_sweep(void);
+uint64_t hx_heap_n_damaged(void);
+
+/**
+ * hx_heap_sites() - who holds blocks now. Only with CONFIG_MEM_LEAKS.
+ * @sites: receives one entry for each place in the code, most bytes first
+ * @n_max: room in it
+ * @rest:  receives the sum of the blocks that are in none of them: too many places, or the tail of
+ *         the block was written over (then no bytes are counted)
+ *
+ * Returns: how many entries.
+ * Context: thread or boot.
+ * Locks:   the provider's (rank HX_RANK_HEAP).
+ * Owner:   the caller's array.
+ * Cost:    O(blocks * places), with interrupts off.
+ * Source:  -
+ */
+unsigned hx_heap_sites(struct hx_heap_site *sites, unsigned n_max, struct hx_heap_site *rest);
+
 struct hx_text;
 
 /**

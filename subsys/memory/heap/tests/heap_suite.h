@@ -40,7 +40,8 @@ static void suite_listen(const void *ptr, int why)
 	last_why = why;
 }
 
-static inline int suite_up(void **state, uint64_t mem_bytes)
+/* watch: what core watches around each block; the trial of a heap itself is without. */
+static inline int suite_up(void **state, uint64_t mem_bytes, unsigned watch)
 {
 	struct hx_host_params p = { .mem_bytes = mem_bytes, .seed = 1 };
 	const struct hx_boot_info *info;
@@ -52,6 +53,7 @@ static inline int suite_up(void **state, uint64_t mem_bytes)
 		return -1;
 	frames_before = hx_frames_n_free();
 	hx_heap_set_refusal(suite_listen);
+	hx_heap_set_watch(watch);
 	return hx_heap_start(ops);
 }
 
@@ -69,7 +71,7 @@ static inline int heap_down(void **state)
 
 static inline int heap_up(void **state)
 {
-	return suite_up(state, SUITE_MACHINE_BYTES);
+	return suite_up(state, SUITE_MACHINE_BYTES, 0);
 }
 
 static inline void check_heap(void)

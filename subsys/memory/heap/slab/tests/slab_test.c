@@ -26,6 +26,7 @@ static int heap_up(void **state)
 	if (slab == NULL || hx_host_start(&p, &info) != 0 ||
 	    hx_frames_start(__start_hx_frames_classes[0], info) != 0)
 		return -1;
+	hx_heap_set_watch(0);		/* sizes are counted here */
 	return hx_heap_start(slab);
 }
 

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The room's parts as they see each other.
+ */
+#ifndef HX_MEM_PRIV_H
+#define HX_MEM_PRIV_H
+
+#include <hx/core/heap.h>
+
+/* heap.c */
+extern unsigned heap_watching;		/* enum hx_heap_watch; constant while a heap is up */
+void heap_walk(void (*visit)(void *arg, void *ptr, size_t usable), void *arg);
+void (*heap_listener(void))(const void *ptr, int why);	/* NULL: none */
+
+/* heap_watch.c, linked with CONFIG_HEAP_WATCH. Blocks are live and their provider's usable bytes
+ * include HX_WATCH_EXTRA. */
+#define HX_WATCH_EXTRA	48u
+void heap_watch_mark(void *block, size_t size_bytes, size_t usable, uintptr_t site);
+size_t heap_watch_size(const void *block, size_t usable);	/* as asked for */
+void heap_watch_free(void *block, size_t usable);		/* just before it is given back */
+
+#endif
