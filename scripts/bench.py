@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Measure: guest instructions per operation, twice, and refuse figures that differ.
 
-Builds the profiles with CONFIG_BENCH=y (PROFILE, else server and minimal), boots them under -icount,
-writes build/bench/figures.jsonl and figures.svg, prints a table. --docs also rewrites the table of
-docs/benchmarks.md.
+Builds the profiles with CONFIG_BENCH=y (PROFILE, else RUNS below), boots them under -icount, writes
+build/bench/figures.jsonl, figures.svg and a drawing for each cost curve (curves.py), prints a table.
+--docs also rewrites the table of docs/benchmarks.md and the curves in docs/images/.
 """
 import json
 import os
@@ -13,23 +13,34 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, "scripts"))
+import curves  # noqa: E402
 import machine  # noqa: E402
 
-WORDS = "helix.bench=all helix.bench.unit=insn"
-EXTRA = {"server": "BENCH=y", "minimal": "BENCH=y"}
+
+def other(kind, default, name):
+    """EXTRA words: another provider of a kind in place of the profile's."""
+    return f"{kind}_{default}=n {kind}_{name}=y {kind}_DEFAULT_{name}=y"
 
 
-def build(profile):
-    folder = os.path.join(TOP, "build", "bench", f"{profile}-{os.environ.get('CC') or 'gcc'}")
+# Profile, words on top of BENCH=y, and which figures: all that a build has, or those of one provider.
+RUNS = (("server", "", "all"), ("minimal", "", "all"),
+        ("server", other("HEAP", "SLAB", "TLSF"), "heap.tlsf.*"),
+        ("server", other("HEAP", "SLAB", "POOL"), "heap.pool.*"),
+        ("server", other("HEAP", "SLAB", "FIRSTFIT") + " HEAP_FIRSTFIT_KIB=4096", "heap.firstfit.*"))
+
+
+def build(profile, extra):
+    name = "-".join([profile] + [w.split("=")[0].lower() for w in extra.split() if w.endswith("=y")])
+    folder = os.path.join(TOP, "build", "bench", f"{name}-{os.environ.get('CC') or 'gcc'}")
     done = subprocess.run(["make", "-s", "-C", TOP, f"PROFILE={profile}", f"O={folder}",
-                           f"EXTRA={EXTRA.get(profile, 'BENCH=y')}", "kernel"])
+                           f"EXTRA=BENCH=y {extra}".strip(), "kernel"])
     if done.returncode:
         sys.exit(1)
     return os.path.join(folder, "out")
 
 
-def measure(out):
-    m = machine.Machine(out, icount=True, append=WORDS)
+def measure(out, glob):
+    m = machine.Machine(out, icount=True, append=f"helix.bench={glob} helix.bench.unit=insn")
     with m:
         code = m.wait_end(300)
     lines = [ln for ln in m.transcript.replace(b"\r", b"").decode(errors="replace").split("\n")
@@ -56,11 +67,11 @@ def svg(figures, path):
 
 
 def main(argv):
-    profiles = [os.environ["PROFILE"]] if os.environ.get("PROFILE") else ["server", "minimal"]
+    runs = [(os.environ["PROFILE"], "", "all")] if os.environ.get("PROFILE") else RUNS
     lines = []
-    for profile in profiles:
-        out = build(profile)
-        first, second = measure(out), measure(out)
+    for profile, extra, glob in runs:
+        out = build(profile, extra)
+        first, second = measure(out, glob), measure(out, glob)
         if first != second:
             for a, b in zip(first, second):
                 if a != b:
@@ -72,13 +83,16 @@ def main(argv):
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")
     figures = [json.loads(ln) for ln in lines]
-    svg(figures, os.path.join(folder, "figures.svg"))
+    svg([f for f in figures if not f["bench"].split(".")[-1].isdigit()],
+        os.path.join(folder, "figures.svg"))
+    drawn = curves.write(lines, folder)
     print(f"{'figure':34} {'profile':9} {'unit':6} {'min':>9} {'p50':>9} {'p99':>9} {'max':>9}")
     for f in figures:
         print(f"{f['bench']:34} {f['profile']:9} {f['unit']:6} {f['min']:9,} {f['p50']:9,} "
               f"{f['p99']:9,} {f['max']:9,}")
-    print(f"{os.path.relpath(path, TOP)} and figures.svg; two runs agreed")
+    print(f"{os.path.relpath(path, TOP)}, {', '.join(['figures.svg'] + drawn)}; two runs agreed")
     if "--docs" in argv:
+        curves.write(lines, os.path.join(TOP, "docs", "images"))
         return subprocess.call([sys.executable, os.path.join(TOP, "scripts", "docs.py"), "--bench",
                                 path])
     return 0

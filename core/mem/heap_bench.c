@@ -115,6 +115,7 @@ out:
 
 struct extremes {
 	uint64_t overhead;
+	void **blocks;			/* CHURN */
 	uint64_t alloc_min, alloc_max, free_min, free_max;
 };
 
@@ -153,7 +154,7 @@ static void timed_free(struct extremes *e, void *p)
  * long, neighbours join on no side, on one, on both. */
 static void churn(struct extremes *e, size_t size)
 {
-	static void *p[CHURN];
+	void **p = e->blocks;
 
 	for (unsigned i = 0; i < CHURN; i++)
 		p[i] = timed_alloc(e, size);
@@ -249,10 +250,10 @@ static int extremes(const struct hx_bench_run *b, const char *provider, struct e
 	struct chain *pages[HX_FRAMES_MAX_ORDER + 1];
 	void *room, *keep;
 
-	if (!is_heap(provider))
+	if (!is_heap(provider) || chunks_alloc(CHURN) != 0)
 		return -HX_ENOTSUP;
-	*e = (struct extremes){ .overhead = b->overhead, .alloc_min = UINT64_MAX,
-				.free_min = UINT64_MAX };
+	*e = (struct extremes){ .overhead = b->overhead, .blocks = chunk[0],
+				.alloc_min = UINT64_MAX, .free_min = UINT64_MAX };
 	room = hx_alloc(2 * HX_MIB);	/* a heap of regions has one for all that follows … */
 	keep = hx_alloc(16);		/* … and does not give it back */
 	hx_free(room);
@@ -266,6 +267,7 @@ static int extremes(const struct hx_bench_run *b, const char *provider, struct e
 	for (unsigned k = 0; starves && k <= HX_FRAMES_MAX_ORDER; k++)
 		give_frames(k, pages[k]);
 	hx_free(keep);
+	chunks_free();
 	return 0;
 }
 
