@@ -24,7 +24,7 @@ import kconfig_check as checks  # noqa: E402
 TOOLS = ("menuconfig", "guiconfig", "oldconfig", "olddefconfig", "savedefconfig", "listnewconfig",
          "allnoconfig", "allyesconfig")
 ALL_ROOMS_CHECKS = ("DEBUG_ASSERT", "DEBUG_LOCKS", "FAULT_INJECTION", "CONSOLE_COMPLETION",
-                    "PROC_CONFIG", "MEM_CHECK", "HEAP_REDZONES", "MEM_LEAKS")
+                    "PROC_CONFIG", "MEM_CHECK", "HEAP_REDZONES", "MEM_LEAKS", "FRAMES_POISON")
 BOOLS = (kconfiglib.BOOL, kconfiglib.TRISTATE)
 
 

@@ -4,8 +4,9 @@
  *
  * 1 Concepts. A zone is a span of page numbers: DMA below 16 MiB, DMA32 below 4 GiB, Normal above.
  *   An allocation tries the highest zone it may use and falls back to lower ones, so that low
- *   memory lasts for those who need it. The provider's metadata lies at the top of the zone's
- *   largest range and is never given out. Page 0 is never given out: 0 means "no page".
+ *   memory lasts for those who need it; what falls back leaves n_reserve pages there. The
+ *   provider's metadata lies at the top of the zone's largest range and is never given out. Page 0
+ *   is never given out: 0 means "no page".
  * 2 The cache. For a provider that keeps zone->state, up to HX_FRAMES_CACHE single pages stay here,
  *   last in, first out. Its state byte says CACHED. n_free does not count it: so an alloc/free pair
  *   touches no counter, and the low-water mark is right to within HX_FRAMES_CACHE pages.
@@ -15,6 +16,7 @@
  *   out as memory. A bad free is the caller's fault and is refused by name.
  */
 #include <hx/config/core_lib.h>
+#include <hx/config/core_mem.h>
 #include <hx/config/subsys_memory.h>
 #include <hx/core/assert.h>
 #include <hx/core/fault.h>
@@ -27,6 +29,8 @@
 #include <hx/hal/mem.h>
 #include <hx/hal/mmu.h>
 #include <sole_frames.h>
+
+#include "mem_priv.h"
 
 static struct hx_zone zones[HX_ZONE_COUNT];
 static const char *const zone_name[HX_ZONE_COUNT] = { "dma", "dma32", "normal" };
@@ -68,13 +72,18 @@ static HX_COLD void zone_cache_drain(struct hx_zone *z)
 	}
 }
 
-static int zone_alloc(struct hx_zone *z, unsigned order, hx_paddr_t *pa)
+/* keep: pages to leave alone. */
+static int zone_alloc(struct hx_zone *z, unsigned order, uint64_t keep, hx_paddr_t *pa)
 {
 	uint64_t n = 1ull << order;
 	hx_irqflags_t irq = hx_spin_lock_irqsave(&z->lock);
 	hx_pfn_t pfn = 0;
 	int err = 0;
 
+	if (CONFIG_FRAMES_RESERVE != 0 && HX_UNLIKELY(z->n_free + z->n_cached < n + keep)) {
+		err = -HX_ENOMEM;
+		goto unlock;
+	}
 	if (order == 0 && z->n_cached > 0) {
 		pfn = zone_cache_pop(z);
 		goto unlock;
@@ -101,6 +110,7 @@ static HX_NOINLINE int frames_alloc_slow(unsigned order, unsigned flags, hx_padd
 {
 	struct hx_zone *z = frames_top;
 	enum hx_zone_id highest = HX_ZONE_NORMAL;
+	uint64_t keep = 0;
 
 	if (order > HX_FRAMES_MAX_ORDER)
 		return -HX_EINVAL;
@@ -112,11 +122,13 @@ static HX_NOINLINE int frames_alloc_slow(unsigned order, unsigned flags, hx_padd
 		highest = HX_ZONE_DMA32;
 	if (z > &zones[highest])
 		z = &zones[highest];
-	while (zone_alloc(z, order, pa) != 0) {
+	while (zone_alloc(z, order, keep, pa) != 0) {
 		if (z == zones)
 			return -HX_ENOMEM;
-		z--;
+		keep = (--z)->n_reserve;	/* from here on it is fall-back */
 	}
+	if (HX_ENABLED(FRAMES_POISON))
+		frames_poison_check(*pa >> HX_PAGE_SHIFT, order);
 	if (flags & HX_FRAMES_ZERO)
 		memset(hx_phys_to_virt(*pa), 0, HX_PAGE_SIZE << order);
 	return 0;
@@ -127,7 +139,7 @@ int hx_frames_alloc(unsigned order, unsigned flags, hx_paddr_t *pa)
 	struct hx_zone *z = frames_top;
 	hx_irqflags_t irq;
 
-	if ((order | flags) != 0 || HX_ENABLED(FAULT_INJECTION) ||
+	if ((order | flags) != 0 || HX_ENABLED(FAULT_INJECTION) || HX_ENABLED(FRAMES_POISON) ||
 	    !hx_spin_trylock_irqsave(&z->lock, &irq))
 		return frames_alloc_slow(order, flags, pa);
 	if (HX_UNLIKELY(z->n_cached == 0)) {
@@ -194,6 +206,8 @@ static HX_NOINLINE int frames_free_slow(hx_paddr_t pa, unsigned order)
 		z->n_min_free = hx_min_u64(z->n_min_free, z->n_free);
 		z->n_free += err == 0 ? n : 0;
 	}
+	if (HX_ENABLED(FRAMES_POISON) && err == 0)
+		frames_poison_fill(pfn, order);
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 	return err == 0 ? 0 : frames_refuse(z, pa, order, err);
 }
@@ -207,7 +221,7 @@ int hx_frames_free(hx_paddr_t pa, unsigned order)
 
 	/* The heap's marks end with its pages: the provider keeps its lists in free ones. */
 	hx_kasan_unpoison(hx_phys_to_virt(pa), HX_PAGE_SIZE << (order & HX_PAGE_ORDER));
-	if (order != 0 || HX_UNLIKELY(idx >= z->n_span) ||
+	if (order != 0 || HX_ENABLED(FRAMES_POISON) || HX_UNLIKELY(idx >= z->n_span) ||
 	    !hx_spin_trylock_irqsave(&z->lock, &irq))
 		return frames_free_slow(pa, order);
 	if (HX_UNLIKELY(!zone_cache_push(z, idx))) {
@@ -216,6 +230,20 @@ int hx_frames_free(hx_paddr_t pa, unsigned order)
 	}
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 	return 0;
+}
+
+bool frames_can_split(void)
+{
+	return frames_ops() != NULL && frames_ops()->split != NULL;
+}
+
+void frames_split(hx_pfn_t pfn, unsigned order)
+{
+	struct hx_zone *z = zone_of(pfn);
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&z->lock);
+
+	frames_ops()->split(z, pfn, order);
+	hx_spin_unlock_irqrestore(&z->lock, irq);
 }
 
 /* ---- figures ---- */
@@ -334,6 +362,7 @@ static HX_COLD void zone_build(struct hx_zone *z, const struct hx_boot_info *inf
 		z->n_pages += e - s;
 	}
 	z->n_free = z->n_min_free = z->n_pages;
+	z->n_reserve = z->n_pages * CONFIG_FRAMES_RESERVE / 100;
 	z->n_cache_max = z->state != NULL && z->n_span <= UINT32_MAX ? HX_FRAMES_CACHE : 0;
 }
 

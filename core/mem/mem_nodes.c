@@ -18,18 +18,21 @@ static HX_COLD int zones_show(struct hx_text *out, const struct hx_node_args *ar
 		uint64_t n_min = hx_min_u64(z->n_min_free, n_free);
 
 		hx_text_printf(out, "zone=%s start_bytes=%ju end_bytes=%ju pages=%ju free=%ju "
-			       "free_min=%ju meta_bytes=%zu\n", z->name,
+			       "free_min=%ju reserve=%ju meta_bytes=%zu\n", z->name,
 			       z->start << HX_PAGE_SHIFT, z->end << HX_PAGE_SHIFT,
-			       z->n_pages, n_free, n_min, z->meta_bytes);
+			       z->n_pages, n_free, n_min, z->n_reserve, z->meta_bytes);
 	}
 	return 0;
 }
 
 static HX_COLD int frames_show(struct hx_text *out, const struct hx_node_args *args)
 {
-	hx_text_printf(out, "provider=%s pages=%ju free=%ju refused=%ju page_bytes=%zu\n",
+	hx_text_printf(out, "provider=%s pages=%ju free=%ju refused=%ju page_bytes=%zu",
 		       hx_frames_provider(), hx_frames_total(), hx_frames_n_free(),
 		       hx_frames_n_refused(), HX_PAGE_SIZE);
+	if (HX_ENABLED(FRAMES_POISON))
+		hx_text_printf(out, " poisoned=%ju", hx_frames_n_poisoned());
+	hx_text_puts(out, "\n");
 	for (unsigned i = 0; i < HX_ZONE_COUNT; i++) {
 		struct hx_zone *z = hx_frames_zone(i);
 		uint64_t by_order[HX_FRAMES_MAX_ORDER + 1];

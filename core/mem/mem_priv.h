@@ -5,12 +5,21 @@
 #ifndef HX_MEM_PRIV_H
 #define HX_MEM_PRIV_H
 
+#include <hx/core/frames.h>
 #include <hx/core/heap.h>
 
 /* heap.c */
 extern unsigned heap_watching;		/* enum hx_heap_watch; constant while a heap is up */
 void heap_walk(void (*visit)(void *arg, void *ptr, size_t usable), void *arg);
 void (*heap_listener(void))(const void *ptr, int why);	/* NULL: none */
+
+/* frames.c: one taken run becomes two of the next lower order. */
+bool frames_can_split(void);
+void frames_split(hx_pfn_t pfn, unsigned order);
+
+/* frames_poison.c, linked with CONFIG_FRAMES_POISON. */
+void frames_poison_fill(hx_pfn_t pfn, unsigned order);	/* just given back, lock held */
+void frames_poison_check(hx_pfn_t pfn, unsigned order);	/* just taken */
 
 /* heap_watch.c, linked with CONFIG_HEAP_WATCH. Blocks are live and their provider's usable bytes
  * include HX_WATCH_EXTRA. */

@@ -39,7 +39,8 @@ def tests():
         name = heap.upper()
         add(f"server, heap {heap}", "server",
             extra=f"{CHECKED} HEAP_SLAB=n HEAP_{name}=y HEAP_DEFAULT_{name}=y {more}".strip())
-    add("server, red zones and leaks", "server", extra=CHECKED + " HEAP_REDZONES=y MEM_LEAKS=y")
+    add("server, memory watched", "server",
+        extra=CHECKED + " HEAP_REDZONES=y MEM_LEAKS=y FRAMES_POISON=y")
     for mem in ("32M", "3G", "6G"):
         add(f"server, {mem}", "server", mem=mem)
     add("server, without 1 GiB pages", "server", cpu="qemu64", mem="6G")

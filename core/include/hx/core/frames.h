@@ -9,7 +9,7 @@
 #include <hx/core/frames_class.h>
 
 enum hx_frames_flags {
-	HX_FRAMES_ANY = 0,		/* Normal, then DMA32, then DMA */
+	HX_FRAMES_ANY = 0,		/* Normal, then DMA32, then DMA, but for their reserves */
 	HX_FRAMES_DMA32 = 1,		/* below 4 GiB */
 	HX_FRAMES_DMA = 2,		/* below 16 MiB */
 	HX_FRAMES_ZERO = 4,		/* zero-filled */
@@ -46,6 +46,46 @@ HX_MUST_CHECK int hx_frames_alloc(unsigned order, unsigned flags, hx_paddr_t *pa
  * Source:  as above.
  */
 int hx_frames_free(hx_paddr_t pa, unsigned order);
+
+/**
+ * hx_frames_alloc_run() - pages in a row for a device. Only with CONFIG_FRAMES_RUNS.
+ * hx_frames_free_run() - give them back.
+ * @n_pages:     1..1024 (4 MiB), any number
+ * @align_bytes: power of two, at most 4 MiB; 0 or less than a page: a page
+ * @limit:       the run ends at or below this address; 0: none. Rounded down to the end of a zone,
+ *               16 MiB or 4 GiB
+ * @flags:       HX_FRAMES_ZERO or 0
+ * @pa:          receives the address; untouched on error
+ *
+ * Returns: alloc: 0; -HX_EINVAL a size, an alignment or a limit that cannot be; -HX_ENOMEM no such
+ *          run; -HX_ENOTSUP this frame allocator cannot split. free: 0; -HX_EINVAL or -HX_EEXIST as
+ *          hx_frames_free(), which reports the first part that is wrong and leaves the rest.
+ * Context: any but NMI.
+ * Locks:   takes zone->lock (rank HX_RANK_ZONE).
+ * Owner:   the caller, until hx_frames_free_run() with the same number.
+ * Cost:    that of one run of the next power of two, and of giving back what is too much, in at
+ *          most ten parts.
+ * Source:  -
+ */
+HX_MUST_CHECK int hx_frames_alloc_run(size_t n_pages, size_t align_bytes, hx_paddr_t limit,
+				      unsigned flags, hx_paddr_t *pa);
+int hx_frames_free_run(hx_paddr_t pa, size_t n_pages);
+
+/**
+ * hx_frames_set_poison() - whether freed pages are filled and looked at; for tests.
+ * hx_frames_n_poisoned() - pages found written to after they were freed, since boot.
+ * @on: true, as at boot with CONFIG_FRAMES_POISON; without it nothing is done in any case
+ *
+ * Returns: n_poisoned: the number. Each is reported with its address when it is given out again
+ *          (hx_bug in debug builds, else logged).
+ * Context: any.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a load or a store.
+ * Source:  -
+ */
+void hx_frames_set_poison(bool on);
+uint64_t hx_frames_n_poisoned(void);
 
 /**
  * hx_frames_total() - pages that the provider manages, in all zones.

@@ -14,7 +14,7 @@
 #include <hx/base.h>
 #include <hx/core/lock.h>
 
-#define HX_FRAMES_ABI		1u
+#define HX_FRAMES_ABI		2u
 #define HX_FRAMES_MAX_ORDER	10u	/* 4 MiB */
 #define HX_FRAMES_CACHE		24u	/* single pages that core keeps per zone */
 
@@ -38,6 +38,7 @@ struct hx_zone {
 	uint64_t n_pages;		/* c usable pages given to the provider */
 	uint64_t n_free;		/* l kept by core: free at the provider, without cached */
 	uint64_t n_min_free;		/* l low-water mark of n_free */
+	uint64_t n_reserve;		/* c pages that fall-back from higher zones leave alone */
 	void *meta;			/* c provider's metadata for the span; init() fills it */
 	size_t meta_bytes;		/* c as asked by ops->meta_bytes() */
 	uint8_t *state;			/* c set by init(), or NULL: no page cache */
@@ -64,6 +65,9 @@ struct hx_frames_ops {
 	 * -HX_EINVAL not the start of an allocation of this order (foreign); -HX_EEXIST free
 	 * already (double free). On error nothing changed. */
 	int (*free)(struct hx_zone *z, hx_pfn_t pfn, unsigned order);
+	/* [Z] optional: what was taken as one run of this order is from now on two runs of the
+	 * next lower one, to be given back singly. pfn and order are right, order is above 0. */
+	void (*split)(struct hx_zone *z, hx_pfn_t pfn, unsigned order);
 	/* [Z] optional: free blocks by order 0..HX_FRAMES_MAX_ORDER, for /mem/frames. */
 	void (*count_free)(const struct hx_zone *z, uint64_t by_order[HX_FRAMES_MAX_ORDER + 1]);
 	/* [Z] optional: verify all own invariants; 0 or -HX_EBADMSG. Debug and tests. */

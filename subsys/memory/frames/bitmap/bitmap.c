@@ -158,6 +158,13 @@ static int bitmap_free(struct hx_zone *z, hx_pfn_t pfn, unsigned order)
 	return 0;
 }
 
+static void bitmap_split(struct hx_zone *z, hx_pfn_t pfn, unsigned order)
+{
+	struct bitmap *b = bitmap_of(z);
+
+	hx_bitmap_set(b->head, pfn - b->base + (1ull << (order - 1)));
+}
+
 /* Counts each free page once, in the largest aligned run that it is part of. */
 static HX_COLD void bitmap_count_free(const struct hx_zone *z,
 				      uint64_t by_order[HX_FRAMES_MAX_ORDER + 1])
@@ -208,7 +215,8 @@ static HX_COLD int bitmap_check(const struct hx_zone *z)
 const struct hx_frames_ops hx_frames_bitmap_ops = {
 	.abi = HX_FRAMES_ABI, .name = "bitmap", .meta_bytes = bitmap_meta_bytes,
 	.init = bitmap_init, .add_range = bitmap_add_range, .alloc = bitmap_alloc,
-	.free = bitmap_free, .count_free = bitmap_count_free,
+	.free = bitmap_free, .split = HX_ENABLED(FRAMES_RUNS) ? bitmap_split : NULL,
+	.count_free = bitmap_count_free,
 	.check = HX_ENABLED(MEM_CHECK) ? bitmap_check : NULL,
 };
 HX_FRAMES_CLASS(hx_frames_bitmap_ops);

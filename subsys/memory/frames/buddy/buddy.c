@@ -136,6 +136,14 @@ static int buddy_alloc(struct hx_zone *z, unsigned order, hx_pfn_t *pfn)
 	return 0;
 }
 
+static void buddy_split(struct hx_zone *z, hx_pfn_t pfn, unsigned order)
+{
+	uint8_t *state = &z->state[pfn - z->start];
+
+	state[0] = (uint8_t)(HX_PAGE_TAKEN | (order - 1));
+	state[1ull << (order - 1)] = (uint8_t)(HX_PAGE_TAKEN | (order - 1));
+}
+
 /* Why a page is not the start of a taken block of this order: in a free block, or anything else. */
 static HX_COLD int buddy_why(const struct hx_zone *z, hx_pfn_t pfn)
 {
@@ -205,7 +213,8 @@ static HX_COLD int buddy_check(const struct hx_zone *z)
 const struct hx_frames_ops hx_frames_buddy_ops = {
 	.abi = HX_FRAMES_ABI, .name = "buddy", .meta_bytes = buddy_meta_bytes,
 	.init = buddy_init, .add_range = buddy_add_range, .alloc = buddy_alloc,
-	.free = buddy_free, .count_free = buddy_count_free,
+	.free = buddy_free, .split = HX_ENABLED(FRAMES_RUNS) ? buddy_split : NULL,
+	.count_free = buddy_count_free,
 	.check = HX_ENABLED(MEM_CHECK) ? buddy_check : NULL,
 };
 HX_FRAMES_CLASS(hx_frames_buddy_ops);

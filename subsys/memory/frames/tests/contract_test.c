@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every frame allocator must do, run over each one that is registered: through its ops on a
- * zone made by hand, then through core's front on whole machines of several sizes.
+ * What every frame allocator must do, through its ops on a zone made by hand.
+ * contract_front_test.c goes through core's front, on whole machines.
  */
-#include <hx/config/core_lib.h>
-#include <hx/core/frames.h>
-#include <hx/hal/mmu.h>
-#include <hx_test.h>
+#include "frames_suite.h"
 
 #define BASE_PFN	0x801u		/* odd on purpose: not aligned to any order above 0 */
 #define MAX_PAGES	6000u
@@ -16,7 +13,6 @@ struct range {
 	hx_pfn_t start, end;
 };
 
-static const struct hx_frames_ops *ops;
 static struct hx_zone zone;
 static uint8_t owner[MAX_PAGES + 1];	/* the model: 0 free, 1 taken, 2 hole */
 static uint64_t rng_state;
@@ -43,7 +39,6 @@ static int machine_off(void **state)
 {
 	free(zone.meta);
 	zone.meta = NULL;
-	hx_frames_stop();
 	hx_host_stop();
 	return 0;
 }
@@ -341,194 +336,47 @@ static void random_trace_with_holes_agrees_with_the_model(void **state)
 	random_trace(holed, HX_ARRAY_LEN(holed));
 }
 
-/* ---- core's front, on machines */
-
-static void front_run(uint64_t mem_bytes, const struct hx_mem_range *holes, unsigned n_holes)
+/* What was taken as one run is given back as several, in any order, and merges again. */
+static void split_runs_are_given_back_in_parts(void **state)
 {
-	struct hx_host_params p = { .mem_bytes = mem_bytes, .holes = holes, .n_holes = n_holes };
-	const struct hx_boot_info *info;
-	uint64_t usable = 0, n = 0, total, n_free;
-	static hx_paddr_t got[4096];
-	hx_paddr_t pa;
+	hx_pfn_t p;
 
-	hx_host_stop();
-	assert_int_equal(hx_host_start(&p, &info), 0);
-	assert_int_equal(hx_frames_start(ops, info), 0);
-	for (uint32_t i = 0; i < info->n_mem; i++) {
-		if (info->mem[i].type == HX_MEM_USABLE)
-			usable += (info->mem[i].end - info->mem[i].start) >> HX_PAGE_SHIFT;
+	make_zone(plain, 1);
+	if (ops->split == NULL)
+		skip();
+	for (unsigned order = 1; order <= HX_FRAMES_MAX_ORDER; order++) {
+		uint64_t n_free = zone.n_free;
+
+		assert_int_equal(take(order, &p), 0);
+		for (unsigned k = order; k > 0; k--) {	/* 2^order = 1 + 1 + 2 + 4 + … */
+			ops->split(&zone, p, k);
+			assert_int_equal(ops->free(&zone, p, k), -HX_EINVAL);
+		}
+		check_zone();
+		for (unsigned k = order; k-- > 0;)
+			give(p + (1ull << k), k);
+		assert_int_equal(ops->free(&zone, p + 1, 0), -HX_EEXIST);
+		give(p, 0);
+		assert_int_equal(zone.n_free, n_free);
+		check_zone();
+		assert_int_equal(take(order, &p), 0);
+		give(p, order);
 	}
-	total = hx_frames_total();
-	assert_true(total <= usable);
-	assert_true(total + total / 256 + 64 > usable);		/* metadata is small */
-	assert_int_equal(hx_frames_n_free(), total);
-	assert_int_equal(hx_frames_check(), 0);
-
-	/* The wanted zone or a lower one, never a higher. */
-	assert_int_equal(hx_frames_alloc(0, HX_FRAMES_DMA, &pa), 0);
-	assert_true(pa < 16 * HX_MIB && pa != 0);
-	assert_int_equal(hx_frames_free(pa, 0), 0);
-	assert_int_equal(hx_frames_alloc(1, HX_FRAMES_DMA32 | HX_FRAMES_ZERO, &pa), 0);
-	assert_true(pa < 4 * HX_GIB);
-	for (size_t i = 0; i < 2 * HX_PAGE_SIZE; i++)
-		assert_int_equal(((uint8_t *)hx_phys_to_virt(pa))[i], 0);
-	assert_int_equal(hx_frames_free(pa, 1), 0);
-	assert_int_equal(hx_frames_alloc(HX_FRAMES_MAX_ORDER + 1, 0, &pa), -HX_EINVAL);
-
-	/* Single pages go through the cache and still merge when large blocks are wanted. */
-	n_free = hx_frames_n_free();
-	for (unsigned i = 0; i < 300; i++)
-		assert_int_equal(hx_frames_alloc(0, 0, &got[i]), 0);
-	assert_int_equal(hx_frames_n_free(), n_free - 300);
-	for (unsigned i = 0; i < 300; i++)
-		assert_int_equal(hx_frames_free(got[i], 0), 0);
-	assert_int_equal(hx_frames_n_free(), n_free);
-	while (n < HX_ARRAY_LEN(got) && hx_frames_alloc(HX_FRAMES_MAX_ORDER, 0, &got[n]) == 0)
-		n++;
-	/* A zone's ends, its metadata and each hole may spoil a block or two. */
-	assert_true((n + 3 * 3 + 2 * n_holes) * 1024 >= total);
-	while (n-- > 0)
-		assert_int_equal(hx_frames_free(got[n], HX_FRAMES_MAX_ORDER), 0);
-	assert_int_equal(hx_frames_n_free(), total);
-	assert_int_equal(hx_frames_check(), 0);
-	hx_frames_stop();
-	assert_int_equal(hx_frames_alloc(0, 0, &pa), -HX_ENOMEM);
-}
-
-static void front_works_from_2_mib_to_6_gib(void **state)
-{
-	static const uint64_t mib[] = { 2, 32, 256, 3072, 6144 };
-
-	for (unsigned i = 0; i < HX_ARRAY_LEN(mib); i++)
-		front_run(mib[i] << 20, NULL, 0);
-}
-
-static void front_works_with_holes_in_every_zone(void **state)
-{
-	static const struct hx_mem_range holes[] = {
-		{ .start = 3 * HX_MIB, .end = 3 * HX_MIB + 4096, .type = HX_MEM_RESERVED },
-		{ .start = 15 * HX_MIB + 4096, .end = 17 * HX_MIB, .type = HX_MEM_MMIO },
-		{ .start = 100 * HX_MIB, .end = 100 * HX_MIB + 3 * 4096, .type = HX_MEM_BAD },
-		{ .start = 5 * HX_GIB, .end = 5 * HX_GIB + 4096, .type = HX_MEM_RESERVED },
-	};
-
-	front_run(6 * HX_GIB, holes, HX_ARRAY_LEN(holes));
-}
-
-/* Every page of a small machine, taken and given back. */
-static void front_exhausts_and_recovers(void **state)
-{
-	struct hx_host_params p = { .mem_bytes = 32 * HX_MIB };
-	const struct hx_boot_info *info;
-	static hx_paddr_t got[32 * 256];
-	static uint8_t seen[32 * 256];
-	hx_paddr_t eight, one;
-	uint64_t n = 0;
-
-	hx_host_stop();
-	assert_int_equal(hx_host_start(&p, &info), 0);
-	assert_int_equal(hx_frames_start(ops, info), 0);
-	memset(seen, 0, sizeof(seen));
-	while (hx_frames_alloc(0, 0, &got[n]) == 0) {
-		assert_int_equal(seen[got[n] >> HX_PAGE_SHIFT]++, 0);
-		n++;
-	}
-	assert_int_equal(n, hx_frames_total());
-	assert_int_equal(hx_frames_n_free(), 0);
-	/* Single pages that lie in core's cache merge when a larger block is wanted. */
-	for (uint64_t i = 0; i < n; i++) {
-		if (got[i] >= 8 * HX_MIB && got[i] < 8 * HX_MIB + 8 * HX_PAGE_SIZE)
-			assert_int_equal(hx_frames_free(got[i], 0), 0);
-	}
-	assert_int_equal(hx_frames_n_free(), 8);
-	assert_int_equal(hx_frames_alloc(3, 0, &eight), 0);
-	assert_int_equal(eight, 8 * HX_MIB);
-	assert_int_equal(hx_frames_free(eight, 3), 0);
-	for (unsigned i = 0; i < 8; i++)	/* each of them is single again */
-		assert_int_equal(hx_frames_alloc(0, 0, &one), 0);
-	while (n-- > 0)
-		assert_int_equal(hx_frames_free(got[n], 0), 0);
-	assert_int_equal(hx_frames_n_free(), hx_frames_total());
-	assert_int_equal(hx_frames_check(), 0);
-	for (unsigned i = 0; i < HX_ZONE_COUNT; i++) {
-		const struct hx_zone *z = hx_frames_zone(i);
-
-		assert_int_equal(z->n_min_free, 0);	/* the low-water mark saw it */
-	}
-	hx_frames_stop();
-}
-
-static void refused(hx_paddr_t pa, unsigned order, int err)
-{
-	const char *words = err == -HX_EEXIST ? "double free" : "foreign free";
-
-	if (HX_ENABLED(DEBUG_ASSERT))
-		assert_true(HX_TEST_ENDS(HX_TEST_BUG, words, hx_frames_free(pa, order)));
-	else
-		assert_int_equal(hx_frames_free(pa, order), err);
-}
-
-/* Bad frees are named (debug builds stop), counted, and change nothing. */
-static void front_refuses_bad_frees(void **state)
-{
-	struct hx_host_params p = { .mem_bytes = 32 * HX_MIB };
-	const struct hx_boot_info *info;
-	hx_paddr_t one, four;
-	uint64_t n_free, n_refused;
-
-	hx_host_stop();
-	assert_int_equal(hx_host_start(&p, &info), 0);
-	assert_int_equal(hx_frames_start(ops, info), 0);
-	assert_int_equal(hx_frames_alloc(0, 0, &one), 0);
-	assert_int_equal(hx_frames_alloc(2, 0, &four), 0);
-	assert_int_equal(hx_frames_free(one, 0), 0);
-	n_free = hx_frames_n_free();
-	n_refused = hx_frames_n_refused();
-	refused(one, 0, -HX_EEXIST);
-	refused(four, 1, -HX_EINVAL);
-	refused(four + HX_PAGE_SIZE, 0, -HX_EINVAL);
-	refused(four + 8, 2, -HX_EINVAL);
-	refused(0, 0, -HX_EINVAL);
-	refused(1ull << 60, 0, -HX_EINVAL);
-	refused(four, 99, -HX_EINVAL);
-	refused(hx_virt_to_phys(hx_frames_zone(0)->meta), 0, -HX_EINVAL);
-	assert_int_equal(hx_frames_n_free(), n_free);
-	assert_int_equal(hx_frames_n_refused(), n_refused + 8);
-	assert_int_equal(hx_frames_free(four, 2), 0);
-	assert_int_equal(hx_frames_check(), 0);
-	hx_frames_stop();
 }
 
 int main(void)
 {
-	static const struct { const char *name; CMUnitTestFunction fn; } cases[] = {
-#define CASE(fn_) { #fn_, fn_ }
+	static const struct suite_case cases[] = {
 		CASE(each_order_is_aligned_and_exhausts_and_recovers),
 		CASE(holes_are_never_given_and_never_taken_back),
 		CASE(double_free_is_named_whatever_merged),
 		CASE(wrong_order_and_interior_are_foreign),
 		CASE(fragmented_memory_gives_what_fits),
 		CASE(tiny_zones_work),
+		CASE(split_runs_are_given_back_in_parts),
 		CASE(random_trace_agrees_with_the_model),
 		CASE(random_trace_with_holes_agrees_with_the_model),
-		CASE(front_works_from_2_mib_to_6_gib),
-		CASE(front_works_with_holes_in_every_zone),
-		CASE(front_exhausts_and_recovers),
-		CASE(front_refuses_bad_frees),
 	};
-	const struct hx_frames_ops *const *it;
-	unsigned n_providers = 0;
-	int failed = 0;
 
-	HX_SECTION_FOREACH(it, hx_frames_classes) {
-		struct CMUnitTest tests[HX_ARRAY_LEN(cases)] = { 0 };
-
-		n_providers++;
-		for (unsigned i = 0; i < HX_ARRAY_LEN(cases); i++) {
-			tests[i] = (struct CMUnitTest){ cases[i].name, cases[i].fn, machine_on,
-							machine_off, (void *)(uintptr_t)*it };
-		}
-		failed += cmocka_run_group_tests_name((*it)->name, tests, NULL, NULL);
-	}
-	return n_providers == 0 ? 1 : failed;	/* a suite over nobody proves nothing */
+	return suite_run(cases, HX_ARRAY_LEN(cases), machine_on, machine_off);
 }
