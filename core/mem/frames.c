@@ -10,8 +10,10 @@
  * 2 The cache. For a provider that keeps zone->state, up to HX_FRAMES_CACHE single pages stay here,
  *   last in, first out. Its state byte says CACHED. n_free does not count it: so an alloc/free pair
  *   touches no counter, and the low-water mark is right to within HX_FRAMES_CACHE pages.
+ *   With more than one CPU each has such a cache of its own for the top zone, filled and emptied by
+ *   half, so that the common pair touches no shared line; when the zone runs dry they are emptied.
  * 3 Locking. zone->lock with interrupts off for everything that moves a page; zones are never
- *   locked together.
+ *   locked together. A CPU's cache has a lock, taken alone or after the zone's.
  * 4 Trust. A provider's page outside its zone or misaligned stops the kernel: it would be handed
  *   out as memory. A bad free is the caller's fault and is refused by name.
  */
@@ -49,6 +51,101 @@ static inline const struct hx_frames_ops *frames_ops(void)
 	return hx_frames_is_sole ? hx_frames_sole : frames_current;
 }
 
+/* ---- what a CPU keeps of the top zone, with more than one ---- */
+
+/* Field key: l own lock. */
+struct cpu_cache {
+	struct hx_spinlock lock;	/* rank HX_RANK_LEAF */
+	uint32_t n;			/* l */
+	uint32_t idx[HX_FRAMES_CACHE];	/* l page numbers less the zone's start; all are CACHED */
+} HX_ALIGNED(64);
+static struct cpu_cache cpu_cache[HX_ENABLED(ONE_CPU) ? 1 : HX_CPUS_MAX];
+
+static inline struct cpu_cache *this_cache(void)
+{
+	return &cpu_cache[HX_ENABLED(ONE_CPU) ? 0 : hx_percpu()->cpu];
+}
+
+/* Give the provider what a cache holds beyond keep pages. The zone is locked. */
+static void cpu_cache_empty(struct hx_zone *z, struct cpu_cache *c, uint32_t keep)
+{
+	hx_assert_held(&z->lock);
+	z->n_min_free = hx_min_u64(z->n_min_free, z->n_free);
+	hx_spin_lock(&c->lock);
+	while (c->n > keep) {
+		uint32_t idx = c->idx[--c->n];
+
+		__atomic_store_n(&z->state[idx], HX_PAGE_TAKEN, __ATOMIC_RELAXED);
+		hx_verify(frames_ops()->free(z, z->start + idx, 0) == 0);
+		z->n_free++;
+	}
+	hx_spin_unlock(&c->lock);
+}
+
+/* Half a cache of pages, unless there are few left. The zone is locked. */
+static void cpu_cache_fill(struct hx_zone *z, struct cpu_cache *c)
+{
+	hx_pfn_t pfn;
+
+	hx_spin_lock(&c->lock);
+	while (c->n < HX_FRAMES_CACHE / 2 && z->n_free > 8 * HX_FRAMES_CACHE &&
+	       frames_ops()->alloc(z, 0, &pfn) == 0) {
+		z->n_free--;
+		__atomic_store_n(&z->state[pfn - z->start], HX_PAGE_CACHED, __ATOMIC_RELAXED);
+		c->idx[c->n++] = (uint32_t)(pfn - z->start);
+	}
+	hx_spin_unlock(&c->lock);
+}
+
+static bool cpu_cache_pop(struct hx_zone *z, hx_paddr_t *pa)
+{
+	struct cpu_cache *c = this_cache();
+	hx_irqflags_t irq;
+	uint32_t idx;
+
+	if (!hx_spin_trylock_irqsave(&c->lock, &irq))
+		return false;
+	if (HX_UNLIKELY(c->n == 0)) {
+		hx_spin_unlock_irqrestore(&c->lock, irq);
+		return false;
+	}
+	idx = c->idx[--c->n];
+	__atomic_store_n(&z->state[idx], HX_PAGE_TAKEN, __ATOMIC_RELAXED);
+	hx_spin_unlock_irqrestore(&c->lock, irq);
+	*pa = (z->start + idx) << HX_PAGE_SHIFT;
+	return true;
+}
+
+/* False also if the page is no taken single one. Of two that free one page, one succeeds. */
+static bool cpu_cache_push(struct hx_zone *z, uint64_t idx)
+{
+	struct cpu_cache *c = this_cache();
+	uint8_t taken = HX_PAGE_TAKEN;
+	bool done = false;
+	hx_irqflags_t irq;
+
+	if (z->n_cache_max == 0 || !hx_spin_trylock_irqsave(&c->lock, &irq))
+		return false;
+	if (c->n < HX_FRAMES_CACHE &&
+	    __atomic_compare_exchange_n(&z->state[idx], &taken, HX_PAGE_CACHED, false,
+					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+		c->idx[c->n++] = (uint32_t)idx;
+		done = true;
+	}
+	hx_spin_unlock_irqrestore(&c->lock, irq);
+	return done;
+}
+
+/* The zone is locked, or a snapshot will do. */
+uint64_t frames_n_cached(const struct hx_zone *z)
+{
+	uint64_t n = z->n_cached;
+
+	for (unsigned i = 0; !HX_ENABLED(ONE_CPU) && z == frames_top && i < HX_CPUS_MAX; i++)
+		n += __atomic_load_n(&cpu_cache[i].n, __ATOMIC_RELAXED);
+	return n;
+}
+
 /* ---- allocate ---- */
 
 static inline hx_pfn_t zone_cache_pop(struct hx_zone *z)
@@ -70,6 +167,10 @@ static HX_COLD void zone_cache_drain(struct hx_zone *z)
 		hx_verify(frames_ops()->free(z, z->start + idx, 0) == 0);
 		z->n_free++;
 	}
+	for (unsigned i = 0; !HX_ENABLED(ONE_CPU) && z == frames_top && i < HX_CPUS_MAX; i++) {
+		if (__atomic_load_n(&cpu_cache[i].n, __ATOMIC_RELAXED) != 0)
+			cpu_cache_empty(z, &cpu_cache[i], 0);
+	}
 }
 
 /* keep: pages to leave alone. */
@@ -80,7 +181,8 @@ static int zone_alloc(struct hx_zone *z, unsigned order, uint64_t keep, hx_paddr
 	hx_pfn_t pfn = 0;
 	int err = 0;
 
-	if (CONFIG_FRAMES_RESERVE != 0 && HX_UNLIKELY(z->n_free + z->n_cached < n + keep)) {
+	if (CONFIG_FRAMES_RESERVE != 0 && HX_UNLIKELY(z->n_free + z->n_cached < n + keep) &&
+	    z->n_free + frames_n_cached(z) < n + keep) {
 		err = -HX_ENOMEM;
 		goto unlock;
 	}
@@ -89,7 +191,7 @@ static int zone_alloc(struct hx_zone *z, unsigned order, uint64_t keep, hx_paddr
 		goto unlock;
 	}
 	err = z->n_free < n ? -HX_ENOMEM : frames_ops()->alloc(z, order, &pfn);
-	if (err != 0 && z->n_cached > 0 && z->n_free + z->n_cached >= n) {
+	if (err != 0 && z->n_free + frames_n_cached(z) >= n) {
 		zone_cache_drain(z);
 		err = frames_ops()->alloc(z, order, &pfn);
 	}
@@ -99,6 +201,8 @@ static int zone_alloc(struct hx_zone *z, unsigned order, uint64_t keep, hx_paddr
 		hx_bug("frames provider %s: page %#jx order %u in zone %s", frames_ops()->name,
 		       pfn, order, z->name);
 	z->n_free -= n;
+	if (!HX_ENABLED(ONE_CPU) && order == 0 && z == frames_top && z->n_cache_max != 0)
+		cpu_cache_fill(z, this_cache());
 unlock:
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 	if (err == 0)
@@ -122,12 +226,14 @@ static HX_NOINLINE int frames_alloc_slow(unsigned order, unsigned flags, hx_padd
 		highest = HX_ZONE_DMA32;
 	if (z > &zones[highest])
 		z = &zones[highest];
-	while (zone_alloc(z, order, keep, pa) != 0) {
-		if (z == zones)
-			return -HX_ENOMEM;
-		keep = (--z)->n_reserve;	/* from here on it is fall-back */
+	if (HX_ENABLED(ONE_CPU) || order != 0 || z != frames_top || !cpu_cache_pop(z, pa)) {
+		while (zone_alloc(z, order, keep, pa) != 0) {
+			if (z == zones)
+				return -HX_ENOMEM;
+			keep = (--z)->n_reserve;	/* from here on it is fall-back */
+		}
 	}
-	if (HX_ENABLED(FRAMES_POISON))
+	if (frames_poisons())
 		frames_poison_check(*pa >> HX_PAGE_SHIFT, order);
 	if (flags & HX_FRAMES_ZERO)
 		memset(hx_phys_to_virt(*pa), 0, HX_PAGE_SIZE << order);
@@ -139,6 +245,9 @@ int hx_frames_alloc(unsigned order, unsigned flags, hx_paddr_t *pa)
 	struct hx_zone *z = frames_top;
 	hx_irqflags_t irq;
 
+	if (!HX_ENABLED(ONE_CPU))
+		return (order | flags) == 0 && !HX_ENABLED(FAULT_INJECTION) && !frames_poisons() &&
+		       cpu_cache_pop(z, pa) ? 0 : frames_alloc_slow(order, flags, pa);
 	if ((order | flags) != 0 || HX_ENABLED(FAULT_INJECTION) || HX_ENABLED(FRAMES_POISON) ||
 	    !hx_spin_trylock_irqsave(&z->lock, &irq))
 		return frames_alloc_slow(order, flags, pa);
@@ -170,10 +279,16 @@ static HX_COLD int frames_refuse(const struct hx_zone *z, hx_paddr_t pa, unsigne
 static inline bool zone_cache_push(struct hx_zone *z, uint64_t idx)
 {
 	uint32_t n = z->n_cached;
+	uint8_t taken = HX_PAGE_TAKEN;
 
 	if (n >= z->n_cache_max || z->state[idx] != HX_PAGE_TAKEN)
 		return false;
-	z->state[idx] = HX_PAGE_CACHED;
+	/* Another CPU may be freeing the same page into its own cache, without our lock. */
+	if (HX_ENABLED(ONE_CPU))
+		z->state[idx] = HX_PAGE_CACHED;
+	else if (!__atomic_compare_exchange_n(&z->state[idx], &taken, HX_PAGE_CACHED, false,
+					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return false;
 	z->cache[n] = (uint32_t)idx;
 	z->n_cached = n + 1;
 	return true;
@@ -200,13 +315,16 @@ static HX_NOINLINE int frames_free_slow(hx_paddr_t pa, unsigned order)
 	    pfn - z->start >= z->n_span || n > z->end - pfn)
 		return frames_refuse(z, pa, order, -HX_EINVAL);
 	irq = hx_spin_lock_irqsave(&z->lock);
+	if (!HX_ENABLED(ONE_CPU) && order == 0 && z == frames_top &&
+	    this_cache()->n >= HX_FRAMES_CACHE)
+		cpu_cache_empty(z, this_cache(), HX_FRAMES_CACHE / 2);
 	if (order != 0 || !zone_cache_push(z, pfn - z->start)) {
 		err = frames_ops()->free(z, pfn, order);
 		/* n_free is lowest just before a free. */
 		z->n_min_free = hx_min_u64(z->n_min_free, z->n_free);
 		z->n_free += err == 0 ? n : 0;
 	}
-	if (HX_ENABLED(FRAMES_POISON) && err == 0)
+	if (frames_poisons() && err == 0)
 		frames_poison_fill(pfn, order);
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 	return err == 0 ? 0 : frames_refuse(z, pa, order, err);
@@ -221,6 +339,8 @@ int hx_frames_free(hx_paddr_t pa, unsigned order)
 
 	/* The heap's marks end with its pages: the provider keeps its lists in free ones. */
 	hx_kasan_unpoison(hx_phys_to_virt(pa), HX_PAGE_SIZE << (order & HX_PAGE_ORDER));
+	if (!HX_ENABLED(ONE_CPU) && order == 0 && !frames_poisons() && idx < z->n_span)
+		return cpu_cache_push(z, idx) ? 0 : frames_free_slow(pa, order);
 	if (order != 0 || HX_ENABLED(FRAMES_POISON) || HX_UNLIKELY(idx >= z->n_span) ||
 	    !hx_spin_trylock_irqsave(&z->lock, &irq))
 		return frames_free_slow(pa, order);
@@ -258,7 +378,7 @@ uint64_t hx_frames_n_free(void)
 	uint64_t n = 0;
 
 	for (const struct hx_zone *z = zones; z < zones + HX_ZONE_COUNT; z++)
-		n += z->n_free + z->n_cached;
+		n += z->n_free + frames_n_cached(z);
 	return n;
 }
 
@@ -286,7 +406,7 @@ HX_COLD void hx_frames_count_free(struct hx_zone *z, uint64_t by_order[HX_FRAMES
 		return;
 	irq = hx_spin_lock_irqsave(&z->lock);
 	frames_ops()->count_free(z, by_order);
-	by_order[0] += z->n_cached;
+	by_order[0] += frames_n_cached(z);
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 }
 
@@ -385,6 +505,10 @@ static const struct hx_mmu_table_source frames_tables = {
 HX_COLD int hx_frames_start(const struct hx_frames_ops *ops, const struct hx_boot_info *info)
 {
 	frames_current = ops;
+	for (unsigned i = 0; !HX_ENABLED(ONE_CPU) && i < HX_CPUS_MAX; i++) {
+		hx_spin_init(&cpu_cache[i].lock, "page cache", HX_RANK_LEAF);
+		cpu_cache[i].n = 0;
+	}
 	for (unsigned i = 0; i < HX_ZONE_COUNT; i++) {
 		zones[i].name = zone_name[i];
 		hx_spin_init(&zones[i].lock, zone_name[i], HX_RANK_ZONE);

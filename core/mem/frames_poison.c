@@ -23,7 +23,7 @@
 #define LAST		(WORDS - 1)
 #define FILL		0x6b6b6b6b6b6b6b6bull
 
-static bool poison_off;			/* tests */
+bool frames_poison_off;
 static uint64_t poison_secret;		/* constant after the first use; odd */
 static uint64_t n_poisoned;		/* atomic */
 
@@ -41,8 +41,6 @@ static uint64_t stamp_of(hx_pfn_t pfn)
 
 void frames_poison_fill(hx_pfn_t pfn, unsigned order)
 {
-	if (poison_off)
-		return;
 	for (hx_pfn_t end = pfn + (1ull << order); pfn < end; pfn++) {
 		uint64_t *w = hx_phys_to_virt(pfn << HX_PAGE_SHIFT);
 
@@ -66,8 +64,6 @@ static HX_COLD void poison_report(hx_pfn_t pfn, unsigned word, uint64_t value)
 
 void frames_poison_check(hx_pfn_t pfn, unsigned order)
 {
-	if (poison_off)
-		return;
 	for (hx_pfn_t end = pfn + (1ull << order); pfn < end; pfn++) {
 		uint64_t *w = hx_phys_to_virt(pfn << HX_PAGE_SHIFT), stamp = stamp_of(pfn);
 		bool first = w[FIRST] == stamp, last = w[LAST] == stamp;
@@ -91,7 +87,7 @@ void frames_poison_check(hx_pfn_t pfn, unsigned order)
 
 void hx_frames_set_poison(bool on)
 {
-	poison_off = !on;
+	frames_poison_off = !on;
 }
 
 uint64_t hx_frames_n_poisoned(void)

@@ -10,11 +10,13 @@
 #include <hx/hal/boot_info.h>
 #include <hx/hal/mmu.h>
 
+#include "mem_priv.h"
+
 static HX_COLD int zones_show(struct hx_text *out, const struct hx_node_args *args)
 {
 	for (unsigned i = 0; i < HX_ZONE_COUNT; i++) {
 		const struct hx_zone *z = hx_frames_zone(i);
-		uint64_t n_free = z->n_free + z->n_cached;
+		uint64_t n_free = z->n_free + frames_n_cached(z);
 		uint64_t n_min = hx_min_u64(z->n_min_free, n_free);
 
 		hx_text_printf(out, "zone=%s start_bytes=%ju end_bytes=%ju pages=%ju free=%ju "
@@ -40,7 +42,7 @@ static HX_COLD int frames_show(struct hx_text *out, const struct hx_node_args *a
 		if (z->n_pages == 0)
 			continue;
 		hx_frames_count_free(z, by_order);
-		hx_text_printf(out, "zone=%s cached=%u", z->name, z->n_cached);
+		hx_text_printf(out, "zone=%s cached=%ju", z->name, frames_n_cached(z));
 		for (unsigned k = 0; k <= HX_FRAMES_MAX_ORDER; k++)
 			hx_text_printf(out, " order%u=%ju", k, by_order[k]);
 		hx_text_puts(out, "\n");

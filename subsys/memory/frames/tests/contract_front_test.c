@@ -299,7 +299,7 @@ static void runs_exhaust_and_recover(void **state)
 static void poison_finds_writes_after_free(void **state)
 {
 	static const unsigned offsets[] = { 16, 24, 2000, 4080, 4088 };
-	hx_paddr_t pa, again;
+	hx_paddr_t pa, again;		/* in the zone without caches of CPUs: last in, first out */
 	uint64_t found;
 
 	if (!HX_ENABLED(FRAMES_POISON))
@@ -309,21 +309,21 @@ static void poison_finds_writes_after_free(void **state)
 	for (unsigned i = 0; i < HX_ARRAY_LEN(offsets); i++) {
 		uint8_t *page;
 
-		assert_int_equal(hx_frames_alloc(0, 0, &pa), 0);
+		assert_int_equal(hx_frames_alloc(0, HX_FRAMES_DMA, &pa), 0);
 		page = hx_phys_to_virt(pa);
 		memset(page, 0, HX_PAGE_SIZE);
 		found = hx_frames_n_poisoned();
 		assert_int_equal(hx_frames_free(pa, 0), 0);
-		assert_int_equal(hx_frames_alloc(0, 0, &again), 0);	/* nobody wrote */
+		assert_int_equal(hx_frames_alloc(0, HX_FRAMES_DMA, &again), 0);
 		assert_int_equal(hx_frames_n_poisoned(), found);
 		assert_int_equal(hx_frames_free(again, 0), 0);
 		page = hx_phys_to_virt(again);
 		page[offsets[i]] ^= 1;
 		if (HX_ENABLED(DEBUG_ASSERT))
 			assert_true(HX_TEST_ENDS(HX_TEST_BUG, "written to after it was freed",
-						 (void)!hx_frames_alloc(0, 0, &pa)));
+						 (void)!hx_frames_alloc(0, HX_FRAMES_DMA, &pa)));
 		else
-			assert_int_equal(hx_frames_alloc(0, 0, &pa), 0);
+			assert_int_equal(hx_frames_alloc(0, HX_FRAMES_DMA, &pa), 0);
 		assert_int_equal(hx_frames_n_poisoned(), found + 1);
 		/* The page was taken all the same; in debug builds only the caller was cut off. */
 		assert_int_equal(hx_frames_free(again, 0), 0);
@@ -333,6 +333,48 @@ static void poison_finds_writes_after_free(void **state)
 		assert_int_equal(((uint8_t *)hx_phys_to_virt(pa))[i], 0);
 	assert_int_equal(hx_frames_free(pa, 4), 0);
 	assert_int_equal(hx_frames_check(), 0);
+}
+
+/* Pages taken on one CPU and given back on another; what the caches hold is not lost when memory
+ * runs out, and a page in a cache is still known as free. */
+static void cpus_share_what_their_caches_hold(void **state)
+{
+	static hx_paddr_t got[32 * 256];
+	uint64_t total, n = 0, rng = 1;
+
+	machine(32 * HX_MIB);
+	total = hx_frames_total();
+	for (unsigned step = 0; step < 100000; step++) {
+		uint64_t what = hx_test_random_below(&rng, 100);
+
+		hx_percpu()->cpu = (uint32_t)hx_test_random_below(&rng, CPUS);
+		if (what < 50 && n < 2000) {
+			if (hx_frames_alloc(0, 0, &got[n]) == 0)
+				n++;
+		} else if (n > 0) {
+			uint64_t i = hx_test_random_below(&rng, n);
+
+			assert_int_equal(hx_frames_free(got[i], 0), 0);
+			got[i] = got[--n];
+		}
+		assert_int_equal(hx_frames_n_free(), total - n);
+	}
+	while (n > 0)
+		assert_int_equal(hx_frames_free(got[--n], 0), 0);
+	hx_percpu()->cpu = 1;
+	assert_int_equal(hx_frames_alloc(0, 0, &got[0]), 0);
+	assert_int_equal(hx_frames_free(got[0], 0), 0);
+	hx_percpu()->cpu = 2;
+	refused(got[0], 0, -HX_EEXIST);
+	n = take_all(0, got, HX_ARRAY_LEN(got));	/* on this CPU alone */
+	assert_int_equal(n, total);
+	while (n > 0)
+		assert_int_equal(hx_frames_free(got[--n], 0), 0);
+	assert_int_equal(hx_frames_check(), 0);
+	n = take_all(HX_FRAMES_MAX_ORDER, got, HX_ARRAY_LEN(got));
+	assert_true((n + 6) * 1024 >= total);		/* all of them merged */
+	while (n > 0)
+		assert_int_equal(hx_frames_free(got[--n], HX_FRAMES_MAX_ORDER), 0);
 }
 
 int main(void)
@@ -346,6 +388,7 @@ int main(void)
 		CASE(runs_are_as_long_as_asked_aligned_and_low),
 		CASE(runs_exhaust_and_recover),
 		CASE(poison_finds_writes_after_free),
+		CASE(cpus_share_what_their_caches_hold),
 	};
 
 	return suite_run(cases, HX_ARRAY_LEN(cases), front_up, front_down);
