@@ -10,6 +10,7 @@
  *	starts	where a block may start; never changes
  *	live	blocks handed out. alloc sets, free clears the bit, both atomically
  *	avail	free blocks that alloc may take next; refilled as starts & ~live when it is 0
+ *   A fourth, held, is used with more than one CPU: free blocks in a CPU's magazine (slab_mag.c).
  *   So free() is one atomic bit clear: the old bit says whether it was a live block's start, which
  *   finds double and interior frees, and it needs no lock. A block freed into the current slab is
  *   handed out again at the next refill.
@@ -26,6 +27,7 @@
  * Source: Bonwick, "The Slab Allocator" (USENIX 1994); free bits as in phkmalloc and jemalloc.
  * Differs: no object caches and no coloring; free without a lock.
  */
+#include <hx/config/core_lib.h>
 #include <hx/config/core_mem.h>
 #include <hx/core/assert.h>
 #include <hx/core/bitmap.h>
@@ -72,6 +74,7 @@ void slab_release(struct slab *s)
 	struct slab_class *c = slab_class_of(s);
 	unsigned order = slab_order[s->geom];
 
+	hx_assert(s->held == 0);
 	hx_list_remove(&s->link);
 	c->n_empty -= s->counted_empty;
 	c->n_slabs--;
@@ -83,6 +86,8 @@ void slab_release(struct slab *s)
 /* Give every empty slab back, when pages ran out. */
 static HX_COLD void slab_reclaim(void)
 {
+	if (!HX_ENABLED(ONE_CPU))
+		slab_mag_empty();
 	for (unsigned i = 0; i < SLAB_GEOMS * SLAB_CLASSES; i++) {
 		struct slab_class *c = &slab_heap.class[0][0] + i;
 		struct hx_list *n, *tmp;
@@ -162,7 +167,11 @@ static void slab_retire(struct slab *s)
 /* Find the free blocks of a current slab whose avail is used up. False: there are none. */
 static bool slab_open(struct slab *s)
 {
-	s->avail = s->starts & ~__atomic_load_n(&s->live, __ATOMIC_ACQUIRE);
+	/* Held first: a block goes from held to live, not the other way. */
+	s->avail = s->starts;
+	if (!HX_ENABLED(ONE_CPU))
+		s->avail &= ~__atomic_load_n(&s->held, __ATOMIC_ACQUIRE);
+	s->avail &= ~__atomic_load_n(&s->live, __ATOMIC_ACQUIRE);
 	slab_heap.n_opened += hx_bitmap_count(&s->avail, 64);
 	return s->avail != 0;
 }
@@ -195,14 +204,14 @@ static HX_NOINLINE struct slab *slab_refill(unsigned geom, unsigned bucket)
 }
 
 /* users is negative; s may be anything by now. */
-static HX_NOINLINE void slab_settle(struct slab *s, unsigned geom)
+void slab_settle_locked(struct slab *s, unsigned geom)
 {
-	hx_irqflags_t irq = hx_spin_lock_irqsave(&slab_lock);
 	struct slab_class *c;
 	int32_t users;
 
+	hx_assert_held(&slab_lock);
 	if (s->self != (uintptr_t)s + SLAB_SELF + geom)
-		goto unlock;
+		return;
 	c = slab_class_of(s);
 	users = __atomic_load_n(&s->users, __ATOMIC_ACQUIRE);
 	if (users < SLAB_PARTIAL) {
@@ -211,7 +220,7 @@ static HX_NOINLINE void slab_settle(struct slab *s, unsigned geom)
 		hx_list_push_front(&c->partial, &s->link);
 	}
 	if (users != SLAB_PARTIAL || s->counted_empty)
-		goto unlock;
+		return;
 	s->counted_empty = 1;
 	if (++c->n_empty > 1) {
 		slab_release(s);
@@ -219,7 +228,13 @@ static HX_NOINLINE void slab_settle(struct slab *s, unsigned geom)
 		hx_list_remove(&s->link);
 		hx_list_push_back(&c->partial, &s->link);	/* used last */
 	}
-unlock:
+}
+
+static HX_NOINLINE void slab_settle(struct slab *s, unsigned geom)
+{
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&slab_lock);
+
+	slab_settle_locked(s, geom);
 	hx_spin_unlock_irqrestore(&slab_lock, irq);
 }
 
@@ -253,9 +268,21 @@ static HX_NOINLINE void *slab_take_locked(unsigned geom, size_t bucket, hx_irqfl
 	return block;
 }
 
+/* Somebody has the lock: a block of this CPU's magazine, or wait, and fill that for the next. */
 static HX_NOINLINE void *slab_take_contended(unsigned geom, size_t bucket)
 {
-	return slab_take_locked(geom, bucket, hx_spin_lock_irqsave(&slab_lock));
+	hx_irqflags_t irq;
+	void *block;
+
+	if (!HX_ENABLED(ONE_CPU)) {
+		block = slab_mag_pop(geom, slab_granules[bucket]);
+		if (block != NULL)
+			return block;
+	}
+	irq = hx_spin_lock_irqsave(&slab_lock);
+	if (!HX_ENABLED(ONE_CPU) && slab_current[geom][bucket]->avail != 0)
+		slab_mag_fill(slab_current[geom][bucket], geom);
+	return slab_take_locked(geom, bucket, irq);
 }
 
 static HX_ALWAYS_INLINE void *slab_take(unsigned geom, unsigned shift, size_t bucket)

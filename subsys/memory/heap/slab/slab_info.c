@@ -3,6 +3,7 @@
  * Heap "slab", the cold side: figures, the lines of /mem/heap, the check of all invariants, and the
  * end. All of it walks the slabs with the lock held.
  */
+#include <hx/config/core_lib.h>
 #include <hx/core/bitmap.h>
 #include <hx/core/frames.h>
 #include <hx/core/text.h>
@@ -40,7 +41,7 @@ static bool slab_add_counts(struct slab *s, int32_t bias, void *arg)
 {
 	uint64_t *n = arg;
 
-	n[0] += (uint32_t)(s->users - bias);
+	n[0] += (uint32_t)(s->users - bias) - hx_bitmap_count(&s->held, 64);
 	n[1] += hx_bitmap_count(&s->avail, 64);
 	return true;
 }
@@ -63,6 +64,8 @@ HX_COLD void slab_stats(struct hx_heap_stats *out)
 	out->reserved_bytes = slab_heap.reserved_bytes;
 	out->used_max_bytes = slab_heap.reserved_max_bytes;
 	out->n_allocs = slab_heap.n_opened - n_avail;
+	if (!HX_ENABLED(ONE_CPU))
+		out->n_allocs -= slab_mag_n_blocks();
 	out->n_frees = out->n_allocs - n_live;
 	out->n_failed = slab_heap.n_failed;
 	hx_spin_unlock_irqrestore(&slab_lock, irq);
@@ -137,8 +140,10 @@ static HX_COLD bool slab_check_one(struct slab *s, int32_t bias, void *arg)
 
 	++*n_slabs;
 	return s->self == (uintptr_t)s + SLAB_SELF + s->geom && (s->live & ~s->starts) == 0 &&
-	       (s->avail & (~s->starts | s->live)) == 0 &&
-	       (uint32_t)(s->users - bias) == hx_bitmap_count(&s->live, 64);
+	       (s->avail & (~s->starts | s->live | s->held)) == 0 &&
+	       (s->held & (~s->starts | s->live)) == 0 &&
+	       (uint32_t)(s->users - bias) ==
+	       hx_bitmap_count(&s->live, 64) + hx_bitmap_count(&s->held, 64);
 }
 
 HX_COLD int slab_check(void)
@@ -165,6 +170,13 @@ static HX_COLD bool slab_destroy(struct slab *s, int32_t bias, void *arg)
 
 HX_COLD void slab_fini(void)
 {
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&slab_lock);
+
+	if (!HX_ENABLED(ONE_CPU)) {
+		slab_mag_empty();
+		slab_mag_fini();
+	}
+	hx_spin_unlock_irqrestore(&slab_lock, irq);
 	for (unsigned i = 0; i < SLAB_RUNS; i++) {
 		for (struct slab_run *r = slab_heap.runs[i]; r != NULL; r = r->next)
 			hx_frames_free(hx_virt_to_phys(r->ptr), r->order);

@@ -24,6 +24,7 @@ struct slab {
 	uint64_t avail;		/* l */
 	uint64_t live;		/* a */
 	uint64_t starts;	/* c */
+	uint64_t held;		/* a in a CPU's magazine */
 	int32_t users;		/* a */
 	uint8_t geom, granules;	/* c */
 	uint8_t n_blocks;	/* c */
@@ -68,6 +69,13 @@ extern const uint8_t slab_granules[SLAB_CLASSES];	/* of a block, by bucket */
 /* slab.c */
 void slab_release(struct slab *s);
 void slab_set_current(unsigned geom, unsigned granules, struct slab *s);
+void slab_settle_locked(struct slab *s, unsigned geom);
+/* slab_mag.c, with more than one CPU */
+void *slab_mag_pop(unsigned geom, unsigned granules);	/* NULL: none */
+void slab_mag_fill(struct slab *s, unsigned geom);	/* from a current slab; slab_lock is held */
+void slab_mag_empty(void);		/* of all CPUs, to the slabs; slab_lock is held */
+uint64_t slab_mag_n_blocks(void);	/* in all of them */
+void slab_mag_fini(void);
 /* slab_info.c */
 void slab_stats(struct hx_heap_stats *out);
 void slab_show(struct hx_text *out);

@@ -142,6 +142,8 @@ static void one_step(unsigned wanted)
 {
 	unsigned what = rng() % 100;
 
+	if (rng() % 16 == 0)		/* what is taken on one CPU is given back on another */
+		hx_percpu()->cpu = rng() % 4;
 	if (n_live < wanted ? what < 60 : what < 35) {
 		if (n_live < LIVE_MAX)
 			trace_alloc();
@@ -183,6 +185,7 @@ static void random_operations_agree_with_the_model(void **state)
 	waste_show("outside", &outside);
 	while (n_live > 0)
 		drop(n_live - 1);
+	hx_percpu()->cpu = 0;
 	assert_int_equal(stats().used_bytes, 0);
 	check_heap();
 }

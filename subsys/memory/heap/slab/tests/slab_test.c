@@ -3,6 +3,7 @@
  * What only the slab heap promises: slabs are reused, empty ones go back to frames, and do so at
  * once when pages run out; no page that merely looks like a slab is taken for one.
  */
+#include <hx/config/core_lib.h>
 #include <hx/core/frames.h>
 #include <hx/core/heap.h>
 #include <hx/core/string.h>
@@ -36,6 +37,13 @@ static int heap_down(void **state)
 	hx_frames_stop();
 	hx_host_stop();
 	return 0;
+}
+
+static unsigned n_refused;
+
+static void refused(const void *ptr, int why)
+{
+	n_refused++;
 }
 
 static uint64_t reserved(void)
@@ -119,6 +127,64 @@ static void looks_do_not_make_a_slab(void **state)
 	assert_int_equal(hx_frames_free(pa, 0), 0);
 }
 
+/* With more than one CPU: an alloc that finds the lock taken is served from its CPU's magazine; a
+ * free of a block in there is refused, and none is lost when pages run out. */
+static void magazines_serve_while_the_lock_is_taken(void **state)
+{
+	void *again, *first = NULL, *p = hx_alloc(64), *got[7];
+	struct slab *s = (struct slab *)hx_align_down((uintptr_t)p, HX_PAGE_SIZE);
+	hx_irqflags_t irq;
+	uint64_t n = 0;
+
+	if (HX_ENABLED(ONE_CPU)) {
+		hx_free(p);
+		skip();
+	}
+	hx_heap_set_refusal(refused);
+	for (uint32_t cpu = 0; cpu < 2; cpu++) {	/* as after having waited */
+		hx_percpu()->cpu = cpu;
+		irq = hx_spin_lock_irqsave(&slab_lock);
+		slab_mag_fill(s, SLAB_SMALL);
+		hx_spin_unlock_irqrestore(&slab_lock, irq);
+	}
+	assert_int_equal(hx_heap_check(), 0);
+	assert_int_equal(slab_mag_n_blocks(), 14);
+	hx_free((char *)p + 64);			/* the next one: in a magazine */
+	assert_int_equal(n_refused, 1);
+	assert_int_equal(hx_alloc_size((char *)p + 64), 0);
+	slab_lock.locked = 1;				/* another CPU has it */
+	for (unsigned i = 0; i < 7; i++) {
+		got[i] = hx_alloc(64);
+		assert_non_null(got[i]);
+		assert_int_equal(hx_alloc_size(got[i]), 64);
+	}
+	slab_lock.locked = 0;
+	assert_int_equal(slab_mag_n_blocks(), 7);
+	assert_int_equal(hx_heap_check(), 0);
+	for (unsigned i = 0; i < 7; i++)
+		hx_free(got[i]);
+	while ((again = hx_alloc(4096)) != NULL) {	/* until pages run out */
+		*(void **)again = first;
+		first = again;
+	}
+	assert_int_equal(slab_mag_n_blocks(), 0);
+	while ((again = hx_alloc(64)) != NULL) {
+		*(void **)again = first;
+		first = again;
+		n++;
+	}
+	assert_true(n >= PER_SLAB - 1);
+	for (; first != NULL; first = again) {
+		again = *(void **)first;
+		hx_free(first);
+	}
+	hx_free(p);
+	hx_percpu()->cpu = 0;
+	hx_heap_set_refusal(NULL);
+	assert_int_equal(n_refused, 1);
+	reserved();
+}
+
 static void power_of_two_blocks_are_aligned_to_their_size(void **state)
 {
 	void *p[40];
@@ -143,6 +209,7 @@ int main(void)
 		CASE(full_slab_with_room_again_is_used_before_a_new_one),
 		CASE(empty_slabs_are_reclaimed_when_pages_run_out),
 		CASE(looks_do_not_make_a_slab),
+		CASE(magazines_serve_while_the_lock_is_taken),
 		CASE(power_of_two_blocks_are_aligned_to_their_size),
 	};
 
