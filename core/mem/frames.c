@@ -42,108 +42,13 @@ static const hx_pfn_t zone_limit[HX_ZONE_COUNT] = {
 	[HX_ZONE_DMA32] = 4 * HX_GIB >> HX_PAGE_SHIFT,
 	[HX_ZONE_NORMAL] = UINT64_MAX >> HX_PAGE_SHIFT,
 };
-static struct hx_zone *frames_top = &zones[HX_ZONE_DMA];	/* highest zone with pages */
-static const struct hx_frames_ops *frames_current;
+struct hx_zone *frames_top = &zones[HX_ZONE_DMA];	/* highest zone with pages */
+const struct hx_frames_ops *frames_current;
 static uint64_t frames_n_refused;				/* atomic */
 
 static inline const struct hx_frames_ops *frames_ops(void)
 {
 	return hx_frames_is_sole ? hx_frames_sole : frames_current;
-}
-
-/* ---- what a CPU keeps of the top zone, with more than one ---- */
-
-/* Field key: l own lock. */
-struct cpu_cache {
-	struct hx_spinlock lock;	/* rank HX_RANK_LEAF */
-	uint32_t n;			/* l */
-	uint32_t idx[HX_FRAMES_CACHE];	/* l page numbers less the zone's start; all are CACHED */
-} HX_ALIGNED(64);
-static struct cpu_cache cpu_cache[HX_ENABLED(ONE_CPU) ? 1 : HX_CPUS_MAX];
-
-static inline struct cpu_cache *this_cache(void)
-{
-	return &cpu_cache[HX_ENABLED(ONE_CPU) ? 0 : hx_percpu()->cpu];
-}
-
-/* Give the provider what a cache holds beyond keep pages. The zone is locked. */
-static void cpu_cache_empty(struct hx_zone *z, struct cpu_cache *c, uint32_t keep)
-{
-	hx_assert_held(&z->lock);
-	z->n_min_free = hx_min_u64(z->n_min_free, z->n_free);
-	hx_spin_lock(&c->lock);
-	while (c->n > keep) {
-		uint32_t idx = c->idx[--c->n];
-
-		__atomic_store_n(&z->state[idx], HX_PAGE_TAKEN, __ATOMIC_RELAXED);
-		hx_verify(frames_ops()->free(z, z->start + idx, 0) == 0);
-		z->n_free++;
-	}
-	hx_spin_unlock(&c->lock);
-}
-
-/* Half a cache of pages, unless there are few left. The zone is locked. */
-static void cpu_cache_fill(struct hx_zone *z, struct cpu_cache *c)
-{
-	hx_pfn_t pfn;
-
-	hx_spin_lock(&c->lock);
-	while (c->n < HX_FRAMES_CACHE / 2 && z->n_free > 8 * HX_FRAMES_CACHE &&
-	       frames_ops()->alloc(z, 0, &pfn) == 0) {
-		z->n_free--;
-		__atomic_store_n(&z->state[pfn - z->start], HX_PAGE_CACHED, __ATOMIC_RELAXED);
-		c->idx[c->n++] = (uint32_t)(pfn - z->start);
-	}
-	hx_spin_unlock(&c->lock);
-}
-
-static bool cpu_cache_pop(struct hx_zone *z, hx_paddr_t *pa)
-{
-	struct cpu_cache *c = this_cache();
-	hx_irqflags_t irq;
-	uint32_t idx;
-
-	if (!hx_spin_trylock_irqsave(&c->lock, &irq))
-		return false;
-	if (HX_UNLIKELY(c->n == 0)) {
-		hx_spin_unlock_irqrestore(&c->lock, irq);
-		return false;
-	}
-	idx = c->idx[--c->n];
-	__atomic_store_n(&z->state[idx], HX_PAGE_TAKEN, __ATOMIC_RELAXED);
-	hx_spin_unlock_irqrestore(&c->lock, irq);
-	*pa = (z->start + idx) << HX_PAGE_SHIFT;
-	return true;
-}
-
-/* False also if the page is no taken single one. Of two that free one page, one succeeds. */
-static bool cpu_cache_push(struct hx_zone *z, uint64_t idx)
-{
-	struct cpu_cache *c = this_cache();
-	uint8_t taken = HX_PAGE_TAKEN;
-	bool done = false;
-	hx_irqflags_t irq;
-
-	if (z->n_cache_max == 0 || !hx_spin_trylock_irqsave(&c->lock, &irq))
-		return false;
-	if (c->n < HX_FRAMES_CACHE &&
-	    __atomic_compare_exchange_n(&z->state[idx], &taken, HX_PAGE_CACHED, false,
-					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
-		c->idx[c->n++] = (uint32_t)idx;
-		done = true;
-	}
-	hx_spin_unlock_irqrestore(&c->lock, irq);
-	return done;
-}
-
-/* The zone is locked, or a snapshot will do. */
-uint64_t frames_n_cached(const struct hx_zone *z)
-{
-	uint64_t n = z->n_cached;
-
-	for (unsigned i = 0; !HX_ENABLED(ONE_CPU) && z == frames_top && i < HX_CPUS_MAX; i++)
-		n += __atomic_load_n(&cpu_cache[i].n, __ATOMIC_RELAXED);
-	return n;
 }
 
 /* ---- allocate ---- */
@@ -167,10 +72,8 @@ static HX_COLD void zone_cache_drain(struct hx_zone *z)
 		hx_verify(frames_ops()->free(z, z->start + idx, 0) == 0);
 		z->n_free++;
 	}
-	for (unsigned i = 0; !HX_ENABLED(ONE_CPU) && z == frames_top && i < HX_CPUS_MAX; i++) {
-		if (__atomic_load_n(&cpu_cache[i].n, __ATOMIC_RELAXED) != 0)
-			cpu_cache_empty(z, &cpu_cache[i], 0);
-	}
+	if (!HX_ENABLED(ONE_CPU) && z == frames_top)
+		frames_cpus_drain(z);
 }
 
 /* keep: pages to leave alone. */
@@ -201,8 +104,8 @@ static int zone_alloc(struct hx_zone *z, unsigned order, uint64_t keep, hx_paddr
 		hx_bug("frames provider %s: page %#jx order %u in zone %s", frames_ops()->name,
 		       pfn, order, z->name);
 	z->n_free -= n;
-	if (!HX_ENABLED(ONE_CPU) && order == 0 && z == frames_top && z->n_cache_max != 0)
-		cpu_cache_fill(z, this_cache());
+	if (!HX_ENABLED(ONE_CPU) && order == 0 && z == frames_top)
+		frames_cpu_fill(z);
 unlock:
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 	if (err == 0)
@@ -226,7 +129,7 @@ static HX_NOINLINE int frames_alloc_slow(unsigned order, unsigned flags, hx_padd
 		highest = HX_ZONE_DMA32;
 	if (z > &zones[highest])
 		z = &zones[highest];
-	if (HX_ENABLED(ONE_CPU) || order != 0 || z != frames_top || !cpu_cache_pop(z, pa)) {
+	if (HX_ENABLED(ONE_CPU) || order != 0 || z != frames_top || !frames_cpu_pop(z, pa)) {
 		while (zone_alloc(z, order, keep, pa) != 0) {
 			if (z == zones)
 				return -HX_ENOMEM;
@@ -247,7 +150,7 @@ int hx_frames_alloc(unsigned order, unsigned flags, hx_paddr_t *pa)
 
 	if (!HX_ENABLED(ONE_CPU))
 		return (order | flags) == 0 && !HX_ENABLED(FAULT_INJECTION) && !frames_poisons() &&
-		       cpu_cache_pop(z, pa) ? 0 : frames_alloc_slow(order, flags, pa);
+		       frames_cpu_pop(z, pa) ? 0 : frames_alloc_slow(order, flags, pa);
 	if ((order | flags) != 0 || HX_ENABLED(FAULT_INJECTION) || HX_ENABLED(FRAMES_POISON) ||
 	    !hx_spin_trylock_irqsave(&z->lock, &irq))
 		return frames_alloc_slow(order, flags, pa);
@@ -294,7 +197,7 @@ static inline bool zone_cache_push(struct hx_zone *z, uint64_t idx)
 	return true;
 }
 
-static struct hx_zone *zone_of(hx_pfn_t pfn)
+struct hx_zone *frames_zone_of(hx_pfn_t pfn)
 {
 	struct hx_zone *z = zones;
 
@@ -306,7 +209,7 @@ static struct hx_zone *zone_of(hx_pfn_t pfn)
 static HX_NOINLINE int frames_free_slow(hx_paddr_t pa, unsigned order)
 {
 	hx_pfn_t pfn = pa >> HX_PAGE_SHIFT;
-	struct hx_zone *z = zone_of(pfn);
+	struct hx_zone *z = frames_zone_of(pfn);
 	uint64_t n = 1ull << (order & HX_PAGE_ORDER);
 	hx_irqflags_t irq;
 	int err = 0;
@@ -315,9 +218,8 @@ static HX_NOINLINE int frames_free_slow(hx_paddr_t pa, unsigned order)
 	    pfn - z->start >= z->n_span || n > z->end - pfn)
 		return frames_refuse(z, pa, order, -HX_EINVAL);
 	irq = hx_spin_lock_irqsave(&z->lock);
-	if (!HX_ENABLED(ONE_CPU) && order == 0 && z == frames_top &&
-	    this_cache()->n >= HX_FRAMES_CACHE)
-		cpu_cache_empty(z, this_cache(), HX_FRAMES_CACHE / 2);
+	if (!HX_ENABLED(ONE_CPU) && order == 0 && z == frames_top)
+		frames_cpu_halve(z);
 	if (order != 0 || !zone_cache_push(z, pfn - z->start)) {
 		err = frames_ops()->free(z, pfn, order);
 		/* n_free is lowest just before a free. */
@@ -340,7 +242,7 @@ int hx_frames_free(hx_paddr_t pa, unsigned order)
 	/* The heap's marks end with its pages: the provider keeps its lists in free ones. */
 	hx_kasan_unpoison(hx_phys_to_virt(pa), HX_PAGE_SIZE << (order & HX_PAGE_ORDER));
 	if (!HX_ENABLED(ONE_CPU) && order == 0 && !frames_poisons() && idx < z->n_span)
-		return cpu_cache_push(z, idx) ? 0 : frames_free_slow(pa, order);
+		return frames_cpu_push(z, idx) ? 0 : frames_free_slow(pa, order);
 	if (order != 0 || HX_ENABLED(FRAMES_POISON) || HX_UNLIKELY(idx >= z->n_span) ||
 	    !hx_spin_trylock_irqsave(&z->lock, &irq))
 		return frames_free_slow(pa, order);
@@ -350,20 +252,6 @@ int hx_frames_free(hx_paddr_t pa, unsigned order)
 	}
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 	return 0;
-}
-
-bool frames_can_split(void)
-{
-	return frames_ops() != NULL && frames_ops()->split != NULL;
-}
-
-void frames_split(hx_pfn_t pfn, unsigned order)
-{
-	struct hx_zone *z = zone_of(pfn);
-	hx_irqflags_t irq = hx_spin_lock_irqsave(&z->lock);
-
-	frames_ops()->split(z, pfn, order);
-	hx_spin_unlock_irqrestore(&z->lock, irq);
 }
 
 /* ---- figures ---- */
@@ -505,10 +393,8 @@ static const struct hx_mmu_table_source frames_tables = {
 HX_COLD int hx_frames_start(const struct hx_frames_ops *ops, const struct hx_boot_info *info)
 {
 	frames_current = ops;
-	for (unsigned i = 0; !HX_ENABLED(ONE_CPU) && i < HX_CPUS_MAX; i++) {
-		hx_spin_init(&cpu_cache[i].lock, "page cache", HX_RANK_LEAF);
-		cpu_cache[i].n = 0;
-	}
+	if (!HX_ENABLED(ONE_CPU))
+		frames_cpus_init();
 	for (unsigned i = 0; i < HX_ZONE_COUNT; i++) {
 		zones[i].name = zone_name[i];
 		hx_spin_init(&zones[i].lock, zone_name[i], HX_RANK_ZONE);

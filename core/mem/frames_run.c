@@ -15,13 +15,23 @@
 
 #define RUN_MAX	((size_t)1 << HX_FRAMES_MAX_ORDER)
 
+/* One taken run becomes two of the next lower order. */
+static void run_split(hx_pfn_t pfn, unsigned order)
+{
+	struct hx_zone *z = frames_zone_of(pfn);
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&z->lock);
+
+	frames_current->split(z, pfn, order);
+	hx_spin_unlock_irqrestore(&z->lock, irq);
+}
+
 /* Keep n pages of the taken run at pfn, 0 < n <= 2^order, and give back the others. */
 static void run_trim(hx_pfn_t pfn, unsigned order, size_t n)
 {
 	while (n < (size_t)1 << order) {
 		size_t half = (size_t)1 << --order;
 
-		frames_split(pfn, order + 1);
+		run_split(pfn, order + 1);
 		if (n <= half) {
 			hx_frames_free((pfn + half) << HX_PAGE_SHIFT, order);
 		} else {
@@ -41,7 +51,7 @@ int hx_frames_alloc_run(size_t n_pages, size_t align_bytes, hx_paddr_t limit, un
 	    (align_bytes != 0 && !hx_is_pow2(align_bytes)) ||
 	    align_bytes > RUN_MAX << HX_PAGE_SHIFT || (limit != 0 && limit < 16 * HX_MIB))
 		return -HX_EINVAL;
-	if (!frames_can_split())
+	if (frames_current == NULL || frames_current->split == NULL)
 		return -HX_ENOTSUP;
 	if (align_bytes > HX_PAGE_SIZE << order)
 		order = hx_log2_floor(align_bytes) - HX_PAGE_SHIFT;

@@ -1,60 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Kernel memory by the byte: the way from a caller to the provider in the slot "heap". Checks what
- * every provider would have to check (sizes, products, alignments), makes the k-th allocation fail
- * when a test asks for it, and names bad frees. What is not here: any policy of where a block goes.
+ * every provider would have to check (sizes, products, alignments) and names bad frees. What a
+ * debug build does around each block is in heap_around.c. Not here: any policy of where a block
+ * goes.
  */
 #include <hx/config/core_lib.h>
 #include <hx/config/core_mem.h>
 #include <hx/config/subsys_memory.h>
 #include <hx/core/assert.h>
-#include <hx/core/fault.h>
 #include <hx/core/heap.h>
 #include <hx/core/init.h>
 #include <hx/core/log.h>
-#include <hx/core/sanitize.h>
 #include <hx/core/slot.h>
 #include <hx/hal/mem.h>
 #include <sole_heap.h>
 
 #include "mem_priv.h"
 
-static const struct hx_heap_ops *heap_current;
-static uint64_t heap_fail_k;		/* atomic; 0: disarmed */
+const struct hx_heap_ops *heap_current;
 static uint64_t heap_n_refused;		/* atomic */
-static void (*heap_listen)(const void *ptr, int why);	/* tests only; NULL: none */
-
-/* All that is built in, unless a test says otherwise. */
-unsigned heap_watching = (HX_ENABLED(HEAP_REDZONES) ? HX_HEAP_REDZONES : 0) |
-			 (HX_ENABLED(MEM_LEAKS) ? HX_HEAP_SITES : 0);
+void (*heap_listen)(const void *ptr, int why);
 
 static inline const struct hx_heap_ops *heap_ops(void)
 {
 	return hx_heap_is_sole ? hx_heap_sole : heap_current;
-}
-
-static bool heap_must_fail(void)
-{
-	if (hx_fault_hits("heap.alloc"))
-		return true;
-	return HX_UNLIKELY(heap_fail_k != 0) &&
-	       __atomic_sub_fetch(&heap_fail_k, 1, __ATOMIC_RELAXED) == 0;
-}
-
-uint64_t hx_heap_fail_at(uint64_t k)
-{
-	uint64_t left = heap_fail_k;
-
-	heap_fail_k = k;
-	return left;
-}
-
-/* A new block, or NULL, on its way to the caller. */
-static inline void *heap_mark(void *p, size_t size_bytes)
-{
-	if (HX_ENABLED(KASAN) && p != NULL)
-		hx_kasan_block(p, size_bytes, heap_ops()->size_of(p));
-	return p;
 }
 
 static void *heap_take_none(size_t size_bytes)
@@ -62,46 +32,20 @@ static void *heap_take_none(size_t size_bytes)
 	return NULL;
 }
 
-/* With everything that a build may want done around the provider; site: who asks. */
-static inline void *heap_take_with(size_t size_bytes, size_t align, const void *site)
-{
-	size_t padded = hx_kasan_padded(size_bytes);
-	void *p;
-
-	if (HX_ENABLED(FAULT_INJECTION) && heap_must_fail())
-		return NULL;
-	if (HX_ENABLED(HEAP_WATCH) && heap_watching != 0)
-		padded += HX_WATCH_EXTRA;
-	p = align <= HX_HEAP_ALIGN ? heap_ops()->alloc(padded) :
-				     heap_ops()->alloc_aligned(padded, align);
-	if (HX_ENABLED(HEAP_WATCH) && p != NULL && heap_watching != 0)
-		heap_watch_mark(p, size_bytes, heap_ops()->size_of(p), (uintptr_t)site);
-	return heap_mark(p, size_bytes);
-}
-
-static void *heap_take_watched(size_t size_bytes)
-{
-	return heap_take_with(size_bytes, 0, __builtin_return_address(0));
-}
-
 void *(*hx_heap_take_)(size_t size_bytes) = heap_take_none;
 
 /* For the functions below, whose caller is the one who asks. */
 static inline void *heap_take_for(size_t size_bytes, const void *site)
 {
-	if (!HX_ENABLED(HEAP_WATCH))
-		return hx_heap_take_checked_(size_bytes);
-	if (size_bytes - 1 >= HX_HEAP_MAX_BYTES || hx_heap_take_ == heap_take_none)
+	if (size_bytes - 1 >= HX_HEAP_MAX_BYTES)	/* 0 wraps to the largest */
 		return NULL;
-	return heap_take_with(size_bytes, 0, site);
+	return HX_ENABLED(HEAP_WATCH) && hx_heap_take_ == heap_around_alloc ?
+		heap_around_take(size_bytes, 0, site) : hx_heap_take_(size_bytes);
 }
 
 void *hx_heap_take_checked_(size_t size_bytes)
 {
-	if (size_bytes - 1 >= HX_HEAP_MAX_BYTES)	/* 0 wraps to the largest */
-		return NULL;
-	return HX_ENABLED(HEAP_WATCH) ? heap_take_for(size_bytes, __builtin_return_address(0)) :
-					hx_heap_take_(size_bytes);
+	return heap_take_for(size_bytes, __builtin_return_address(0));
 }
 
 static inline void *heap_zalloc(size_t size_bytes, const void *site)
@@ -130,7 +74,9 @@ void *hx_alloc_aligned(size_t size_bytes, size_t align)
 		return NULL;
 	if (align <= HX_HEAP_ALIGN)
 		return heap_take_for(size_bytes, __builtin_return_address(0));
-	return heap_take_with(size_bytes, align, __builtin_return_address(0));
+	return HX_ENABLED(HEAP_AROUND) ?
+		heap_around_take(size_bytes, align, __builtin_return_address(0)) :
+		heap_ops()->alloc_aligned(size_bytes, align);
 }
 
 HX_COLD int hx_heap_refuse(const void *ptr, int why)
@@ -152,52 +98,16 @@ void hx_heap_set_refusal(void (*listen)(const void *ptr, int why))
 	heap_listen = listen;
 }
 
-HX_COLD void (*heap_listener(void))(const void *ptr, int why)
-{
-	return heap_listen;
-}
-
-HX_COLD void heap_walk(void (*visit)(void *arg, void *ptr, size_t usable), void *arg)
-{
-	if (heap_current != NULL && heap_current->walk != NULL)
-		heap_current->walk(visit, arg);
-}
-
-HX_COLD unsigned hx_heap_set_watch(unsigned watch)
-{
-	unsigned was = heap_watching;
-
-	hx_verify(heap_current == NULL);
-	heap_watching = watch & ((HX_ENABLED(HEAP_REDZONES) ? HX_HEAP_REDZONES : 0) |
-				 (HX_ENABLED(MEM_LEAKS) ? HX_HEAP_SITES : 0));
-	return was;
-}
-
 void hx_free(void *ptr)
 {
-	if (HX_ENABLED(KASAN)) {	/* before: afterwards it may be somebody else's */
-		size_t usable = heap_ops()->size_of(ptr);
-
-		if (usable != 0)
-			hx_kasan_poison(ptr, usable, HX_KASAN_FREED);
-	}
-	if (HX_ENABLED(HEAP_WATCH) && heap_watching != 0) {
-		size_t usable = heap_ops()->size_of(ptr);
-
-		if (usable != 0)
-			heap_watch_free(ptr, usable);
-	}
+	if (HX_ENABLED(HEAP_AROUND))
+		heap_around_free(ptr);
 	heap_ops()->free(ptr);
 }
 
 size_t hx_alloc_size(const void *ptr)
 {
-	if (HX_ENABLED(HEAP_WATCH) && heap_watching != 0) {
-		size_t usable = heap_ops()->size_of(ptr);
-
-		return usable != 0 ? heap_watch_size(ptr, usable) : 0;
-	}
-	return hx_kasan_accessible(ptr, heap_ops()->size_of(ptr));
+	return HX_ENABLED(HEAP_AROUND) ? heap_around_size(ptr) : heap_ops()->size_of(ptr);
 }
 
 void *hx_realloc(void *ptr, size_t size_bytes)
@@ -275,9 +185,7 @@ HX_COLD int hx_heap_start(const struct hx_heap_ops *ops)
 
 	heap_current = err == 0 ? ops : NULL;
 	if (err == 0)
-		hx_heap_take_ = HX_ENABLED(FAULT_INJECTION) || HX_ENABLED(KASAN) ||
-				(HX_ENABLED(HEAP_WATCH) && heap_watching != 0) ?
-					heap_take_watched : ops->alloc;
+		hx_heap_take_ = HX_ENABLED(HEAP_AROUND) ? heap_around_alloc : ops->alloc;
 	return err;
 }
 

@@ -32,6 +32,11 @@ struct tail {
 };
 _Static_assert(sizeof(struct tail) + 16 <= HX_WATCH_EXTRA, "fill and tail fit");
 
+/* All that is built in, unless a test says otherwise. */
+#define BUILT_IN	((HX_ENABLED(HEAP_REDZONES) ? HX_HEAP_REDZONES : 0u) | \
+			 (HX_ENABLED(MEM_LEAKS) ? HX_HEAP_SITES : 0u))
+unsigned heap_watching = BUILT_IN;
+
 static uint64_t watch_n_damaged;	/* atomic: found since boot */
 
 static struct tail *tail_of(const void *block, size_t usable)
@@ -89,8 +94,8 @@ static bool report(const void *block, size_t usable, bool stops)
 	if (HX_LIKELY(wrong == NULL))
 		return false;
 	__atomic_fetch_add(&watch_n_damaged, 1, __ATOMIC_RELAXED);
-	if (heap_listener() != NULL)
-		heap_listener()(block, -HX_EBADMSG);
+	if (heap_listen != NULL)
+		heap_listen(block, -HX_EBADMSG);
 	else if (has_tail && stops)
 		hx_bug("heap: block %p of %zu bytes, taken at %p, was written past its end: byte "
 		       "%zu is %#x", block, (size_t)t->size_bytes, (void *)t->site,
@@ -114,6 +119,21 @@ void heap_watch_free(void *block, size_t usable)
 
 	report(block, usable, HX_ENABLED(DEBUG_ASSERT));
 	t->check = 0;
+}
+
+unsigned hx_heap_set_watch(unsigned watch)
+{
+	unsigned was = heap_watching;
+
+	hx_verify(heap_current == NULL);
+	heap_watching = watch & BUILT_IN;
+	return was;
+}
+
+static void heap_walk(void (*visit)(void *arg, void *ptr, size_t usable), void *arg)
+{
+	if (heap_current != NULL && heap_current->walk != NULL)
+		heap_current->walk(visit, arg);
 }
 
 static void sweep_one(void *arg, void *block, size_t usable)

@@ -109,7 +109,8 @@ struct hx_heap_site {
 };
 
 /**
- * hx_heap_set_watch() - watch less than what is built in; for tests, before the heap is up.
+ * hx_heap_set_watch() - watch less than what is built in; for tests, before the heap is up. Only
+ *                       with CONFIG_HEAP_REDZONES or CONFIG_MEM_LEAKS.
  * @watch: enum hx_heap_watch; what is not built in is ignored
  *
  * Returns: what was watched before; at boot all that is built in.

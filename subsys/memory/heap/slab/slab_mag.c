@@ -9,8 +9,8 @@
  * eight waits for it. free needs no lock in any case.
  *
  * A block in a magazine is neither live nor avail in its slab: its bit in `held` is set, and
- * `users` counts it. So a free of it is refused, and its slab stays. When pages run out all magazines give
- * their blocks back. A CPU's magazines are one page, taken when it waits for the first time.
+ * `users` counts it. So a free of it is refused, and its slab stays. When pages run out all
+ * magazines give their blocks back. A CPU's magazines are one page, taken when it first waits.
  *
  * Locking. A CPU's lock (rank HX_RANK_LEAF, interrupts off) is taken alone, or with slab_lock held;
  * nothing is taken under it.

@@ -12,6 +12,7 @@
 #endif
 
 #include <hx/config/core_lib.h>
+#include <hx/config/core_mem.h>
 #include <hx/core/frames.h>
 #include <hx/core/heap.h>
 #include <hx/core/text.h>
@@ -53,7 +54,8 @@ static inline int suite_up(void **state, uint64_t mem_bytes, unsigned watch)
 		return -1;
 	frames_before = hx_frames_n_free();
 	hx_heap_set_refusal(suite_listen);
-	hx_heap_set_watch(watch);
+	if (HX_ENABLED(HEAP_WATCH))
+		hx_heap_set_watch(watch);
 	return hx_heap_start(ops);
 }
 

@@ -4,6 +4,7 @@
  * once when pages run out; no page that merely looks like a slab is taken for one.
  */
 #include <hx/config/core_lib.h>
+#include <hx/config/core_mem.h>
 #include <hx/core/frames.h>
 #include <hx/core/heap.h>
 #include <hx/core/string.h>
@@ -27,7 +28,8 @@ static int heap_up(void **state)
 	if (slab == NULL || hx_host_start(&p, &info) != 0 ||
 	    hx_frames_start(__start_hx_frames_classes[0], info) != 0)
 		return -1;
-	hx_heap_set_watch(0);		/* sizes are counted here */
+	if (HX_ENABLED(HEAP_WATCH))
+		hx_heap_set_watch(0);		/* sizes are counted here */
 	return hx_heap_start(slab);
 }
 
