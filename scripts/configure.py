@@ -128,7 +128,7 @@ def find_rooms(top):
 def chosen_rooms(kconf, top, arch):
     rooms = []
     for folder in find_rooms(top):
-        if folder.startswith("hal/") and folder not in ("hal/common", "hal/" + arch):
+        if folder.startswith("hal/") and folder not in ("hal/common", "hal/paging", "hal/" + arch):
             continue
         sym = gate(kconf, top, folder)
         if sym is None or sym.tri_value:

@@ -84,6 +84,8 @@ static HX_NOINLINE int thread_make(struct hx_thread *t, const struct hx_thread_p
 	t->n_switches = 0;
 	t->slice_ns = 0;
 	t->joiner = NULL;
+	if (HX_ENABLED(MMU_SPACES))
+		t->space = NULL;
 	t->fn = p->fn;
 	t->arg = p->arg;
 	t->stack = stack;

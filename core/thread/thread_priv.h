@@ -16,11 +16,13 @@
 #define HX_THREAD_PRIV_H
 
 #include <hx/config/core_thread.h>
+#include <hx/config/hal_paging.h>
 #include <hx/core/assert.h>
 #include <hx/core/sched_class.h>
 #include <hx/core/thread.h>
 #include <hx/core/wait.h>
 #include <hx/hal/cpu.h>
+#include <hx/hal/space.h>
 #include <hx/hal/timer.h>
 #include <sole_sched.h>
 
@@ -159,6 +161,8 @@ static HX_ALWAYS_INLINE void runq_switch(struct hx_runq *rq, struct hx_thread *p
 	rq->n_switches++;
 	hx_percpu()->current = next;
 	hx_percpu()->need_resched = 0;
+	if (HX_ENABLED(MMU_SPACES) && next->space != NULL)	/* else whatever is loaded stays */
+		hx_mmu_switch(next->space);
 	hx_context_switch(&prev->ctx, &next->ctx);
 }
 

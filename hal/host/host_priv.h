@@ -58,6 +58,9 @@ void host_shadow_forget(uintptr_t start, size_t size_bytes);
 int host_mmu_init(void);
 void host_mmu_fini(void);
 
+/* user.c */
+void host_user_reset(void);
+
 /* irq.c: an interrupt arrived from outside (a signal); frame tells what it interrupted. */
 void host_irq_signal(uint32_t line, struct hx_trap_frame *frame);
 void host_irq_reset(void);

@@ -4,6 +4,7 @@
  * its rules.
  */
 #include "host_priv.h"
+#include <hx/config/hal_paging.h>
 #include <hx/hal/timer.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,6 +37,8 @@ int hx_host_start(const struct hx_host_params *params, const struct hx_boot_info
 		return err;
 	}
 	host_trap_init();
+	if (HX_ENABLED(MMU_SPACES))
+		host_user_reset();
 	is_on = true;
 	*info = host_memory_info();
 	return 0;

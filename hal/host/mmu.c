@@ -9,7 +9,9 @@
  */
 #define _GNU_SOURCE
 #include "host_priv.h"
+#include <hx/config/hal_paging.h>
 #include <hx/hal/mmu.h>
+#include <hx/hal/paging.h>
 #include <link.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,7 +20,7 @@
 #define ENTRIES		512u
 #define PRESENT		1ull
 #define FLAGS_SHIFT	1
-#define FLAGS_MASK	0xfull
+#define FLAGS_MASK	0x7ull
 #define ADDR_MASK	(~(uint64_t)(HX_PAGE_SIZE - 1))
 
 static const struct hx_area_bounds areas[HX_AREA_COUNT] = {
@@ -143,10 +145,14 @@ static bool inside_an_area(uintptr_t va, size_t n_pages)
 	return false;
 }
 
+static int prot_of(unsigned flags)
+{
+	return PROT_READ | (flags & HX_MAP_WRITE ? PROT_WRITE : 0) |
+	       (flags & HX_MAP_EXEC ? PROT_EXEC : 0);
+}
+
 static int map_locked(uintptr_t va, hx_paddr_t pa, size_t n_pages, unsigned flags)
 {
-	int prot = PROT_READ | (flags & HX_MAP_WRITE ? PROT_WRITE : 0) |
-		   (flags & HX_MAP_EXEC ? PROT_EXEC : 0);
 	uint64_t *e;
 
 	for (size_t i = 0; i < n_pages; i++) {
@@ -157,8 +163,8 @@ static int map_locked(uintptr_t va, hx_paddr_t pa, size_t n_pages, unsigned flag
 	for (size_t i = 0; i < n_pages; i++)
 		if (entry_of(va + (i << HX_PAGE_SHIFT), true) == NULL)
 			goto prune;
-	if (mmap((void *)va, n_pages << HX_PAGE_SHIFT, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
-		 host_memory_fd(), (off_t)pa) == MAP_FAILED)
+	if (mmap((void *)va, n_pages << HX_PAGE_SHIFT, prot_of(flags),
+		 MAP_SHARED | MAP_FIXED | MAP_NORESERVE, host_memory_fd(), (off_t)pa) == MAP_FAILED)
 		goto prune;
 	for (size_t i = 0; i < n_pages; i++)
 		*entry_of(va + (i << HX_PAGE_SHIFT), false) =
@@ -210,6 +216,60 @@ void hx_mmu_unmap(uintptr_t va, size_t n_pages)
 	close_range(va, n_pages << HX_PAGE_SHIFT);
 	prune_range(va, n_pages);
 	hx_irq_restore(irq);
+	if (HX_ENABLED(TLB_SHOOTDOWN))
+		hx_mmu_flush(NULL, va, n_pages);
+}
+
+int hx_mmu_protect(uintptr_t va, size_t n_pages, unsigned flags)
+{
+	hx_irqflags_t irq;
+
+	if ((va & (HX_PAGE_SIZE - 1)) != 0 || !inside_an_area(va, n_pages) ||
+	    (flags & ~FLAGS_MASK) != 0 ||
+	    (flags & (HX_MAP_WRITE | HX_MAP_EXEC)) == (HX_MAP_WRITE | HX_MAP_EXEC))
+		return -HX_EINVAL;
+	irq = hx_irq_save();
+	for (size_t i = 0; i < n_pages; i++) {
+		uintptr_t at = va + (i << HX_PAGE_SHIFT);
+		uint64_t *e = entry_of(at, false);
+
+		if (e == NULL || *e == 0)
+			continue;
+		*e = (*e & ADDR_MASK) | (uint64_t)flags << FLAGS_SHIFT | PRESENT;
+		if (mprotect((void *)at, HX_PAGE_SIZE, prot_of(flags)) != 0)
+			hx_host_violation("the system does not change the rights of %#zx",
+					  (size_t)at);
+	}
+	hx_irq_restore(irq);
+	if (HX_ENABLED(TLB_SHOOTDOWN))
+		hx_mmu_flush(NULL, va, n_pages);
+	return 0;
+}
+
+/* For the address spaces of hal/common. */
+hx_paddr_t hx_paging_root(void)
+{
+	return hx_virt_to_phys(root);
+}
+
+hx_paddr_t hx_paging_take(void)
+{
+	return take_table();
+}
+
+void hx_paging_give(hx_paddr_t pa)
+{
+	give_table(pa);
+}
+
+hx_irqflags_t hx_paging_lock(void)
+{
+	return hx_irq_save();
+}
+
+void hx_paging_unlock(hx_irqflags_t flags)
+{
+	hx_irq_restore(flags);
 }
 
 /* One segment of the program: it stands where a machine has the kernel image. */

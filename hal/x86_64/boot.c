@@ -8,6 +8,7 @@
  *
  * Every refusal is one line on the early console and HX_EXIT_INIT_FAILED.
  */
+#include <hx/config/hal_paging.h>
 #include <hx/config/hal_x86_64.h>
 #include <hx/hal/earlycon.h>
 #include <hx/hal/mem.h>
@@ -155,6 +156,8 @@ HX_NORETURN void hx_x86_boot_early(uint32_t magic, uint32_t info_pa, uint64_t en
 	read_loader(magic, info_pa);
 	claim_image();
 	slide = choose_slide(gather_entropy());
+	if (HX_ENABLED(MMU_SPACES))
+		hx_x86_smap_patch();
 	err = hx_x86_mmu_build(slide, &root);
 	if (err == -HX_EOVERFLOW)
 		hx_x86_refuse("the memory map lists RAM that this CPU cannot address");
@@ -181,6 +184,8 @@ HX_NORETURN void hx_x86_boot_final(uint64_t slide)
 		hx_x86_refuse(err == -HX_ENFILE ? "the memory map has too many pieces" :
 						  "too little RAM for the page tables");
 	hx_x86_cpu_enable();
+	if (HX_ENABLED(LA57) && (hx_cr4() & HX_CR4_LA57) == 0)
+		say("helix: this CPU has no 5-level paging: going on with 4 levels\n");
 	if (info->rsdp_copy[0] != 0)
 		info->rsdp = (uintptr_t)info->rsdp_copy - slide - HX_IMAGE_OFFSET;
 	for (uint32_t i = 0; i < info->n_mem; i++)

@@ -12,6 +12,14 @@
  * backtrace; a thread switch inside the exit up-call saves the rest. Both frames leave the stack
  * 16-byte aligned at the call. Source: Intel SDM vol. 3, 6.14; System V ABI AMD64, 3.2.
  */
+#include <hx/config/hal_paging.h>
+#if CONFIG_MMU_SPACES
+#include "smap.h"
+#else
+	.macro CLAC
+	.endm
+#endif
+
 #define NEED_RESCHED	16		/* offset in struct hx_percpu; trap.c checks it */
 #define LAPIC_EOI	0xb0
 
@@ -65,6 +73,7 @@ with_error:
 	movq	%cr2, %rax
 	pushq	%rax
 	cld
+	CLAC					/* a copy of user memory may be interrupted */
 	movq	%rsp, %rdi
 	call	hx_x86_trap_dispatch
 	addq	$8, %rsp
@@ -105,6 +114,7 @@ interrupt:
 	pushq	%r11
 	pushq	%rbp
 	cld
+	CLAC
 	movl	80(%rsp), %edi
 	leaq	-48(%rsp), %rsi
 	call	*hx_x86_irq_upcall(%rip)

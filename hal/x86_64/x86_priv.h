@@ -6,6 +6,7 @@
 #ifndef HX_X86_PRIV_H
 #define HX_X86_PRIV_H
 
+#include <hx/config/hal_x86_64.h>
 #include <hx/hal/boot_info.h>
 #include <hx/hal/cpu.h>
 #include <hx/hal/parse.h>
@@ -21,6 +22,8 @@
 #define HX_CR4_PAE		(1u << 5)
 #define HX_CR4_PGE		(1u << 7)
 #define HX_CR4_UMIP		(1u << 11)
+#define HX_CR4_LA57		(1u << 12)
+#define HX_CR4_PCIDE		(1u << 17)
 #define HX_CR4_SMEP		(1u << 20)
 #define HX_CR4_SMAP		(1u << 21)
 #define HX_MSR_APIC_BASE	0x1bu
@@ -125,9 +128,9 @@ HX_NORETURN void hx_x86_refuse(const char *why);
 HX_NORETURN void hx_x86_boot_switch(hx_paddr_t root, uintptr_t stack_top, uintptr_t entry,
 				    uint64_t arg);
 
-/* ---- mmu.c */
-#define HX_BOOT_TABLES		16	/* pages; the first three are boot.S's */
-#define HX_EARLY_TABLES		3
+/* ---- mmu.c, mmu_boot.c, tables.c */
+#define HX_BOOT_TABLES		16	/* pages; the first ones are boot.S's */
+#define HX_EARLY_TABLES		(3 + CONFIG_LA57)
 #define HX_IST_BYTES		8192	/* the panic report must fit */
 enum hx_ist { HX_IST_DOUBLE_FAULT = 1, HX_IST_NMI, HX_IST_MACHINE_CHECK, HX_IST_COUNT };
 
@@ -177,6 +180,23 @@ extern const char hx_x86_exception_stubs[][4], hx_x86_irq_stubs_low[][7],
 void hx_x86_context_start(void);
 void hx_x86_trap_init(void);
 void hx_x86_trap_dispatch(struct hx_trap_frame *f);
+
+/* ---- fault.c, with CONFIG_MMU_SPACES */
+struct hx_x86_fixup {
+	int32_t access, go_on;		/* from the address of each field */
+};
+struct hx_x86_smap_site {
+	int32_t at;			/* from the address of this field */
+	uint32_t bytes;			/* the instruction, three bytes */
+};
+extern const struct hx_x86_fixup __start_hx_fixups[], __stop_hx_fixups[];
+extern const struct hx_x86_smap_site __start_hx_smap_sites[], __stop_hx_smap_sites[];
+/* user.S; 0 or -HX_EFAULT, strncpy also the length */
+int hx_x86_user_copy(void *dst, const void *src, size_t n);
+int hx_x86_user_clear(void *dst, size_t n);
+hx_ssize_t hx_x86_user_strncpy(char *dst, const char *src, size_t n);
+void hx_x86_smap_patch(void);		/* while text is writable: before the final tables */
+bool hx_x86_user_fault(struct hx_trap_frame *f);	/* true: dealt with */
 
 /* ---- irq.c */
 extern uintptr_t hx_x86_lapic;		/* where its registers are mapped; 0: not yet */

@@ -35,6 +35,7 @@ enum hx_thread_state {
 };
 
 struct hx_runq;
+struct hx_mmu_space;
 
 /* A one-shot timer; fn runs in interrupt context with interrupts off. Field key: t timers lock. */
 struct hx_timer {
@@ -73,6 +74,7 @@ struct hx_thread {
 	void *arg;				/* c */
 	void *stack;				/* c lowest byte; NULL: the boot stack */
 	size_t stack_bytes;			/* c */
+	struct hx_mmu_space *space;		/* s user memory it runs in; NULL: none */
 	struct hx_list all_link;		/* T */
 	char name[HX_THREAD_NAME_MAX];		/* c */
 };

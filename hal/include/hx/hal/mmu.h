@@ -12,6 +12,12 @@ enum hx_map_flags {
 	HX_MAP_WRITE = 1 << 0,
 	HX_MAP_EXEC = 1 << 1,	/* never together with WRITE: refused */
 	HX_MAP_UNCACHED = 1 << 2,	/* device registers */
+	/* Of address spaces (<hx/hal/space.h>) only: */
+	HX_MAP_NOACCESS = 1 << 3,	/* the page stays, but every access faults */
+	HX_MAP_TAG0 = 1 << 4,		/* two bits that the owner of the space keeps with a page */
+	HX_MAP_TAG1 = 1 << 5,
+	HX_MAP_ACCESSED = 1 << 6,	/* told by queries; ignored when mapping */
+	HX_MAP_DIRTY = 1 << 7,		/* the same */
 };
 
 enum hx_area {
@@ -96,7 +102,7 @@ void hx_mmu_set_table_source(const struct hx_mmu_table_source *src);
 HX_MUST_CHECK int hx_mmu_map(uintptr_t va, hx_paddr_t pa, size_t n_pages, unsigned flags);
 
 /**
- * hx_mmu_unmap() - undo hx_mmu_map(), and flush this CPU's translations.
+ * hx_mmu_unmap() - undo hx_mmu_map(); afterwards no CPU has the translations.
  * @va:      as mapped
  * @n_pages: how many; every one must be mapped
  *
@@ -108,6 +114,21 @@ HX_MUST_CHECK int hx_mmu_map(uintptr_t va, hx_paddr_t pa, size_t n_pages, unsign
  * Source:  Intel SDM vol. 3, 4.10.4.
  */
 void hx_mmu_unmap(uintptr_t va, size_t n_pages);
+
+/**
+ * hx_mmu_protect() - give mapped pages other rights.
+ * @va:      page aligned, inside one area
+ * @n_pages: how many; those that are not mapped stay so
+ * @flags:   HX_MAP_*
+ *
+ * Returns: 0; -HX_EINVAL misaligned, outside an area, or WRITE with EXEC: nothing happened.
+ * Context: boot or thread.
+ * Locks:   none; interrupts are off meanwhile.
+ * Owner:   unchanged.
+ * Cost:    O(n_pages), about 40 instructions a page; then no CPU has the old rights.
+ * Source:  Intel SDM vol. 3, 4.10.4.
+ */
+HX_MUST_CHECK int hx_mmu_protect(uintptr_t va, size_t n_pages, unsigned flags);
 
 /**
  * hx_mmu_query() - what an address maps to.

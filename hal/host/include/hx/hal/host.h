@@ -111,6 +111,22 @@ bool hx_host_time_is_virtual(void);
  */
 void hx_host_advance_ns(hx_ns_t ns);
 
+/* ---- memory */
+
+/**
+ * hx_host_set_paging() - what the CPU that user memory is reached through can do.
+ * @levels: 4 or 5, of page tables
+ * @tags:   whether it keeps translations of spaces that are not loaded (PCIDs)
+ *
+ * Returns: nothing; hx_host_start() makes it 4 without tags.
+ * Context: before the first address space exists.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    two stores.
+ * Source:  -
+ */
+void hx_host_set_paging(unsigned levels, bool tags);
+
 /* ---- interrupts */
 
 /**
