@@ -4,7 +4,8 @@
  * copies that go through it. Tables and pages lie in the machine's RAM.
  *
  * The model keeps every translation it has used until it is told to forget it, as long as there is
- * room, as a CPU may: so a flush that somebody forgot shows as old bytes or old rights. A refused
+ * room, as a CPU may, and which table it found behind the upper entries: so a flush that somebody
+ * forgot shows as old bytes or old rights. A refused
  * access looks at the tables again before it faults, and the dirty bit is written only if the kept
  * translation has it clear: both as on x86.
  * Source: Intel SDM vol. 3, 4.8, 4.10.
@@ -15,20 +16,44 @@
 #include <hx/hal/user.h>
 #include <string.h>
 
+#define CPUS		4u	/* told apart by their number; one runs, tests play the others */
 #define KEPT		1024u
+#define UPPER		16u
+#define TABLE_SPAN	((uintptr_t)512 * HX_PAGE_SIZE)
 #define TRIES_MAX	64u	/* of one access: a handler that never resolves it is broken */
 
-static struct {
-	uintptr_t base;
-	size_t bytes;		/* 0: empty */
-	unsigned tag;
-	uint64_t entry;
-} kept[KEPT];
+/* Field keys: o owner CPU. */
+static struct cpu {
+	hx_paddr_t root;	/* o 0: the kernel's own tables, which have no user half */
+	unsigned tag;		/* o */
+	struct {
+		uintptr_t base;
+		size_t bytes;	/* 0: empty */
+		unsigned tag;
+		uint64_t entry;
+	} kept[KEPT];		/* o */
+	struct {
+		uintptr_t base;
+		unsigned tag;
+		hx_paddr_t table;	/* 0: empty */
+	} upper[UPPER];		/* o last tables, by what they map; all go with any flush */
+} cpus[CPUS];
 
-static hx_paddr_t root;		/* 0: the kernel's own tables, which have no user half */
-static unsigned tag, n_levels = 4;
+static unsigned n_levels = 4;
 static bool has_tags;
 static hx_fault_handler_t handler;
+
+static struct cpu *this_cpu(void)
+{
+	return &cpus[hx_percpu()->cpu % CPUS];
+}
+
+static void forget_upper(struct cpu *c, unsigned tag)
+{
+	for (unsigned i = 0; i < UPPER; i++)
+		if (c->upper[i].tag == tag)
+			c->upper[i].table = 0;
+}
 
 void hx_host_set_paging(unsigned levels, bool tags)
 {
@@ -51,25 +76,33 @@ bool hx_tlb_has_tags(void)
 	return has_tags;
 }
 
-void hx_tlb_load(hx_paddr_t new_root, unsigned new_tag, bool keep)
+void hx_tlb_load(hx_paddr_t root, unsigned tag, bool keep)
 {
-	root = new_root;
-	tag = new_tag;
+	struct cpu *c = this_cpu();
+
+	c->root = root;
+	c->tag = tag;
 	for (unsigned i = 0; !keep && i < KEPT; i++)
-		if (kept[i].tag == tag)
-			kept[i].bytes = 0;
+		if (c->kept[i].tag == tag)
+			c->kept[i].bytes = 0;
+	if (!keep)
+		forget_upper(c, tag);
 }
 
 void hx_tlb_forget(uintptr_t va)
 {
+	struct cpu *c = this_cpu();
+
 	for (unsigned i = 0; i < KEPT; i++)
-		if (kept[i].tag == tag && va - kept[i].base < kept[i].bytes)
-			kept[i].bytes = 0;
+		if (c->kept[i].tag == c->tag && va - c->kept[i].base < c->kept[i].bytes)
+			c->kept[i].bytes = 0;
+	forget_upper(c, c->tag);
 }
 
 void hx_tlb_forget_all(void)
 {
-	memset(kept, 0, sizeof(kept));
+	memset(this_cpu()->kept, 0, sizeof(this_cpu()->kept));
+	memset(this_cpu()->upper, 0, sizeof(this_cpu()->upper));
 }
 
 void hx_trap_set_fault_handler(hx_fault_handler_t fn)
@@ -81,9 +114,7 @@ void host_user_reset(void)
 {
 	hx_tlb_reset();
 	hx_space_reset();
-	hx_tlb_forget_all();
-	root = 0;
-	tag = 0;
+	memset(cpus, 0, sizeof(cpus));
 	n_levels = 4;
 	has_tags = false;
 	handler = NULL;
@@ -100,12 +131,21 @@ static bool allows(uint64_t entry, unsigned access)
 /* Look at the tables: the entry of the page around va, its size; NULL: nothing is mapped. */
 static uint64_t *walk(uintptr_t va, size_t *bytes)
 {
-	hx_paddr_t table = root;
+	struct cpu *c = this_cpu();
+	unsigned i = (unsigned)(va / TABLE_SPAN) % UPPER;
+	bool is_known = c->upper[i].table != 0 && c->upper[i].tag == c->tag &&
+			c->upper[i].base == va / TABLE_SPAN;
+	hx_paddr_t table = is_known ? c->upper[i].table : c->root;
 
-	for (unsigned level = n_levels - 1; root != 0; level--) {
+	for (unsigned level = is_known ? 0 : n_levels - 1; table != 0; level--) {
 		uint64_t *e = (uint64_t *)hx_phys_to_virt(table) +
 			      (va >> (HX_PAGE_SHIFT + 9 * level)) % 512;
 
+		if (level == 0) {
+			c->upper[i].base = va / TABLE_SPAN;
+			c->upper[i].tag = c->tag;
+			c->upper[i].table = table;
+		}
 		if (*e == 0)
 			return NULL;
 		*bytes = HX_PAGE_SIZE << 9 * level;
@@ -119,24 +159,25 @@ static uint64_t *walk(uintptr_t va, size_t *bytes)
 /* One access as the CPU makes it: where the byte lies in the direct map; NULL: a page fault. */
 static void *translate(uintptr_t va, unsigned access, unsigned *fault)
 {
+	struct cpu *c = this_cpu();
 	unsigned i = (unsigned)(va >> HX_PAGE_SHIFT) % KEPT;
 	unsigned use = HX_MAP_ACCESSED | (access & HX_FAULT_WRITE ? HX_MAP_DIRTY : 0);
 	uint64_t *e;
 	size_t bytes;
 
-	if (kept[i].tag != tag || va - kept[i].base >= kept[i].bytes ||
-	    !allows(kept[i].entry, access) || (~hx_pte_flags(kept[i].entry) & use) != 0) {
+	if (c->kept[i].tag != c->tag || va - c->kept[i].base >= c->kept[i].bytes ||
+	    !allows(c->kept[i].entry, access) || (~hx_pte_flags(c->kept[i].entry) & use) != 0) {
 		e = walk(va, &bytes);
 		*fault = access | (e != NULL ? HX_FAULT_PRESENT : 0);
 		if (e == NULL || !allows(*e, access))
 			return NULL;
 		*e |= (uint64_t)use << HX_HOST_PTE_FLAGS;
-		kept[i].base = va & ~(bytes - 1);
-		kept[i].bytes = bytes;
-		kept[i].tag = tag;
-		kept[i].entry = *e;
+		c->kept[i].base = va & ~(bytes - 1);
+		c->kept[i].bytes = bytes;
+		c->kept[i].tag = c->tag;
+		c->kept[i].entry = *e;
 	}
-	return hx_phys_to_virt(hx_pte_address(kept[i].entry) + (va - kept[i].base));
+	return hx_phys_to_virt(hx_pte_address(c->kept[i].entry) + (va - c->kept[i].base));
 }
 
 static void *reach(uintptr_t va, unsigned access)

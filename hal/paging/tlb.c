@@ -101,19 +101,16 @@ static void forget_loaded(struct cpu_tlb *t, struct hx_mmu_space *s, unsigned cp
 			  size_t n_pages)
 {
 	unsigned i = s->tag[cpu];
-	uint64_t generation = __atomic_load_n(&s->generation, __ATOMIC_SEQ_CST);
-	/* Without tags each load starts anew, so what is loaded is never more than one behind. */
-	bool is_behind = hx_tlb_has_tags() && t->slot[i].generation + 1 != generation &&
-			 t->slot[i].generation != generation;
 
-	if (n_pages > FLUSH_MAX || is_behind) {
+	if (n_pages > FLUSH_MAX) {
 		load(t, s, cpu);
 		return;
 	}
 	for (; n_pages != 0; n_pages--, va += HX_PAGE_SIZE)
 		hx_tlb_forget(va);
+	/* What is loaded lacks at most this flush (3), so it is up to date now. */
 	if (hx_tlb_has_tags())
-		t->slot[i].generation = generation;
+		t->slot[i].generation = __atomic_load_n(&s->generation, __ATOMIC_SEQ_CST);
 }
 
 void hx_mmu_flush_local(const struct hx_mmu_space *s, uintptr_t va, size_t n_pages)
