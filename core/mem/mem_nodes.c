@@ -83,6 +83,10 @@ static HX_COLD int map_show(struct hx_text *out, const struct hx_node_args *args
 		[HX_MEM_NVS] = "nvs", [HX_MEM_BAD] = "bad", [HX_MEM_KERNEL] = "kernel",
 		[HX_MEM_MODULE] = "module", [HX_MEM_BOOT] = "boot", [HX_MEM_MMIO] = "mmio",
 	};
+	static const char *const area[HX_AREA_COUNT] = {
+		[HX_AREA_HEAP] = "heap", [HX_AREA_DEVICE] = "device",
+		[HX_AREA_MODULES] = "modules", [HX_AREA_STACKS] = "stacks",
+	};
 	const struct hx_boot_info *info = hx_boot_info();
 
 	for (uint32_t i = 0; i < info->n_mem; i++) {
@@ -90,6 +94,12 @@ static HX_COLD int map_show(struct hx_text *out, const struct hx_node_args *args
 
 		hx_text_printf(out, "ram start=0x%jx end=0x%jx type=%s\n", r->start,
 			       r->end, r->type < HX_ARRAY_LEN(type) ? type[r->type] : "unknown");
+	}
+	for (unsigned i = 0; i < HX_AREA_COUNT; i++) {
+		struct hx_area_bounds b = hx_mmu_area(i);
+
+		hx_text_printf(out, "area name=%s start=0x%jx end=0x%jx\n", area[i],
+			       (uintmax_t)b.start, (uintmax_t)b.end);
 	}
 	hx_mmu_walk(map_visit, out);
 	return 0;
@@ -114,7 +124,7 @@ static const struct hx_node heap_node = {
 HX_NODE(heap_node);
 
 static const struct hx_node map_node = {
-	.path = "/mem/map", .help = "physical ranges of the boot map, then kernel mappings",
+	.path = "/mem/map", .help = "ranges of the boot map, the kernel's areas, then its mappings",
 	.rights = HX_NODE_READ, .max_bytes = 32768, .show = map_show,
 };
 HX_NODE(map_node);

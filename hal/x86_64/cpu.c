@@ -83,7 +83,8 @@ void hx_x86_cpu_enable(void)
 	cr4 |= hx_x86_has(W_7B, 20) ? HX_CR4_SMAP : 0;
 	cr4 |= hx_x86_has(W_7C, 2) ? HX_CR4_UMIP : 0;
 	cr4 |= HX_ENABLED(LA57) ? hx_cr4() & HX_CR4_LA57 : 0;	/* cannot change in long mode */
-	if (HX_ENABLED(MMU_SPACES) && hx_x86_has(W_1C, 17)) {	/* CR3 holds tag 0 by now */
+	/* CR3 holds tag 0 by now. Without global pages tags would be of little use. */
+	if (HX_ENABLED(MMU_SPACES) && hx_x86_has(W_1C, 17) && (cr4 & HX_CR4_PGE) != 0) {
 		cr4 |= HX_CR4_PCIDE;
 		hx_x86_has_pcid = true;
 	}

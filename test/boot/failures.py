@@ -53,6 +53,33 @@ def in_order():
     expect(before.count(line) == 1 and line not in report, "the line before the report", text[-2500:])
 
 
+def user_memory():
+    """The kernel touches user memory through the copies only: everything else is a panic."""
+    report = {"where": r"callers:\n.*\(test/kernel/provoke/user\.c:\d+\)"}
+    rights = {"decoded": r"(read|write).*not allowed by the page's rights, from kernel mode"}
+    return [
+        ("user memory: plain read is a panic", provoked("user-read", **rights, **report)),
+        ("user memory: plain write is a panic", provoked("user-write", **rights, **report)),
+        ("user memory: plain write with KASLR", provoked("user-write", profile="secure", **rights)),
+        ("user memory: call is a panic", provoked(
+            "user-call", decoded=r"execution of 0x[0-9a-f]+, not allowed by the page's rights")),
+        ("user memory: absent page is a panic", provoked(
+            "user-absent", decoded=r"write to 0x[0-9a-f]+, page not present, from kernel mode")),
+        ("user memory: without SMAP it is not seen", survived("user-read", cpu="max,-smap")),
+        ("user memory: copy to nowhere is an error", survived("user-copy", told=r"user-copy: -14")),
+    ]
+
+
+def survived(kind, cpu="max", told=""):
+    def test():
+        with boots(built("server", extra=PROVOKE), append=f"helix.provoke={kind}", cpu=cpu) as m:
+            log = m.banner + m.ask("log").text()
+            expect(f"{kind}: survived" in log, "the kernel goes on", log[-1500:])
+            expect(re.search(told, log), f"/{told}/", log[-1500:])
+            m.poweroff()
+    return test
+
+
 def corrupt_archive(damage):
     def test():
         out = built("server")
@@ -141,12 +168,16 @@ def tests():
         ("report: page fault", provoked("page-fault", name=r"#PF", decoded=r"write", **report)),
         ("report: double fault", provoked("double-fault", name=r"#DF",
                                           registers=report["registers"])),
+        ("report: stack overflow names the thread", provoked(
+            "thread-overflow", name=r"stack overflow of thread \d+ deep: ",
+            decoded=r"stack overflow, no page")),
         ("report: clang has file and line", provoked("page-fault", cc="clang", **report)),
         ("report: with KASLR", provoked("page-fault", profile="secure", **report)),
         ("report: double free is named", provoked("double-free", name=r"double free")),
         ("report: foreign free is named", provoked("foreign-free", name=r"foreign")),
         ("report: lock order", provoked("lock-order", extra="DEBUG_LOCKS=y", name=r"inner|outer")),
     ]
+    found += user_memory()
     for cc in ("gcc", "clang"):
         found.append((f"stack protector, {cc}", provoked(
             "stack-smash", cc=cc, extra="STACK_PROTECTOR=y", reason=r"stack.*smash|canary|smashed")))

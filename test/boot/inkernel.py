@@ -44,4 +44,16 @@ def tests():
     for mem in ("32M", "3G", "6G"):
         add(f"server, {mem}", "server", mem=mem)
     add("server, without 1 GiB pages", "server", cpu="qemu64", mem="6G")
+    # What the CPU has of paging, and what was chosen.
+    la57 = CHECKED + " LA57=y"
+    add("server, LA57", "server", extra=la57)
+    add("server, LA57, 6G", "server", extra=la57, mem="6G")
+    add("server, LA57 chosen, CPU without", "server", extra=la57, cpu="qemu64")
+    add("server, LA57, BIOS, clang", "server", extra=la57, firmware="bios", cc="clang")
+    add("server, qemu64", "server", cpu="qemu64")
+    for cpu in ("max,-smap,-smep,-umip", "max,-pcid,-invpcid", "max,-pge,-la57"):
+        add(f"server, {cpu}", "server", cpu=cpu)
+    add("server, without 2 MiB user pages", "server", extra=CHECKED + " VM_HUGE=n")
+    add("secure", "secure")
+    add("secure, LA57", "secure", extra=la57)
     return found

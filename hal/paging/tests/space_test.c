@@ -92,7 +92,7 @@ static void pages_of_every_size_are_chosen_by_alignment(void **state)
 {
 	struct hx_mmu_page page;
 
-	/* 1 GiB, then 2 MiB, then two small ones; physical memory that is not there is no matter. */
+	/* 1 GiB, then 2 MiB, then two small ones; nobody looks whether RAM is there. */
 	assert_int_equal(hx_mmu_space_map(&space, AT, HX_GIB, ALL + 512 + 2, HX_MAP_WRITE), 0);
 	assert_int_equal(hx_mmu_space_query(&space, AT + 12345, &page), 0);
 	assert_int_equal(page.bytes, HX_GIB);
@@ -103,8 +103,8 @@ static void pages_of_every_size_are_chosen_by_alignment(void **state)
 	assert_int_equal(hx_mmu_space_query(&space, AT + HX_GIB + MIB2 + HX_PAGE_SIZE, &page), 0);
 	assert_int_equal(page.bytes, HX_PAGE_SIZE);
 	assert_int_equal(page.flags, HX_MAP_WRITE);
-	assert_int_equal(hx_mmu_space_query(&space, AT + HX_GIB + MIB2 + 2 * HX_PAGE_SIZE, &page),
-			 -HX_ENOENT);
+	assert_int_equal(hx_mmu_space_query(&space, AT + HX_GIB + MIB2 + 2 * HX_PAGE_SIZE,
+					    &page), -HX_ENOENT);
 	assert_int_equal(hx_mmu_space_unmap(&space, AT + HX_PAGE_SIZE, 1, NULL, NULL), -HX_EINVAL);
 	assert_int_equal(hx_mmu_space_unmap(&space, AT, ALL + 512 + 2, NULL, NULL), 0);
 	hx_mmu_space_trim(&space, AT, AT + 2 * HX_GIB, 0, hx_mmu_user_end());

@@ -81,6 +81,30 @@ static void commit_double_fault(void) { hx_trap_provoke(8); }
 static void commit_protection(void) { hx_trap_provoke(13); }
 static void commit_page_fault(void) { hx_trap_provoke(14); }
 
+/* Deeper than any stack; the volatile keeps each call a call with a frame. */
+static HX_NOINLINE int deeper(unsigned n)
+{
+	volatile char frame[64];
+
+	frame[0] = (char)n;
+	return n == UINT32_MAX ? 0 : deeper(n + 1) + frame[0];
+}
+
+static int deep_thread(void *arg)
+{
+	return deeper(0);
+}
+
+static void commit_thread_overflow(void)
+{
+	const struct hx_thread_params p = { .name = "deep", .fn = deep_thread,
+					    .prio = HX_PRIO_DEFAULT };
+	struct hx_thread *t;
+
+	if (hx_thread_create(&p, &t) == 0)
+		hx_thread_join(t, HX_FOREVER, NULL);
+}
+
 static const struct provocation provoke_stops[] = {
 	{ "panic", commit_panic },
 	{ "bug", commit_bug },
@@ -92,13 +116,14 @@ static const struct provocation provoke_stops[] = {
 	{ "breakpoint", commit_breakpoint },
 	{ "invalid-opcode", commit_invalid_opcode },
 	{ "double-fault", commit_double_fault },
+	{ "thread-overflow", commit_thread_overflow },
 	{ "protection", commit_protection },
 	{ "page-fault", commit_page_fault },
 	{ NULL, NULL },
 };
 
 static const struct provocation *const provoke_groups[] = {
-	provoke_stops, provoke_memory, provoke_undefined,
+	provoke_stops, provoke_memory, provoke_undefined, provoke_user,
 };
 
 static const struct provocation *provoke_find(const char *kind)

@@ -15,5 +15,6 @@ struct provocation {
 /* Each ends with a NULL kind. */
 extern const struct provocation provoke_memory[];
 extern const struct provocation provoke_undefined[];
+extern const struct provocation provoke_user[];	/* user.c, or without CONFIG_VM user_none.c */
 
 #endif

@@ -23,6 +23,7 @@
 #define HX_X86_PTE_PS		(1ull << 7)
 #define HX_X86_PTE_NX		(1ull << 63)
 #define HX_X86_PTE_ADDR		0x000ffffffffff000ull
+#define HX_X86_CR4_PGE		(1ull << 7)
 #define HX_X86_CR3_KEEP		(1ull << 63)	/* with PCIDs: the tag's translations stay */
 
 extern bool hx_x86_has_pcid __attribute__((visibility("hidden")));	/* CR4.PCIDE is on */
@@ -87,14 +88,18 @@ static inline void hx_tlb_forget(uintptr_t va)
 	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
-/* A change of CR4.PGE drops everything, global pages and all PCIDs too. */
+/* A change of CR4.PGE drops everything, global pages and all PCIDs too. A CPU that does not have it
+ * has no global pages and no PCIDs either. */
 static inline void hx_tlb_forget_all(void)
 {
-	uint64_t cr4;
+	uint64_t cr4, cr3;
 
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	__asm__ volatile("mov %0, %%cr4; mov %1, %%cr4"
-			 : : "r"(cr4 ^ 1ull << 7), "r"(cr4) : "memory");
+	__asm__ volatile("mov %%cr4, %0; mov %%cr3, %1" : "=r"(cr4), "=r"(cr3));
+	if (cr4 & HX_X86_CR4_PGE)
+		__asm__ volatile("mov %0, %%cr4; mov %1, %%cr4"
+				 : : "r"(cr4 ^ HX_X86_CR4_PGE), "r"(cr4) : "memory");
+	else
+		__asm__ volatile("mov %0, %%cr3" : : "r"(cr3) : "memory");
 }
 
 #endif
