@@ -226,7 +226,7 @@ HX_KTEST(vm_huge_page_is_one_and_is_cut)
 
 	hx_require(t, s != NULL);
 	hx_expect(t, put_word(AT + 5 * HX_PAGE_SIZE, 5) == 0);
-	hx_require(t, hx_mmu_space_query(&s->mmu, AT, &page) == 0);
+	hx_require(t, hx_mmu_space_query(&s->mmu, AT + 5 * HX_PAGE_SIZE, &page) == 0);
 	if (!HX_ENABLED(VM_HUGE) || page.bytes != VM_HUGE_BYTES) {
 		hx_ktest_skip(t, "no 2 MiB of RAM in one piece, or none wanted");
 		leave(t, s);
