@@ -36,6 +36,8 @@ void sched_drop(struct hx_thread *t);
 HX_NORETURN HX_COLD void sched_bad_pick(struct hx_runq *rq, const struct hx_thread *t);
 HX_NORETURN void sched_idle_loop(void);
 void sched_preempt(void);
+/* space.c: the end of a switch to a thread that runs in a space. */
+void sched_switch_space(struct hx_thread *prev, struct hx_thread *next);
 void sched_tick(void);
 
 /* ---- thread.c */
@@ -161,9 +163,11 @@ static HX_ALWAYS_INLINE void runq_switch(struct hx_runq *rq, struct hx_thread *p
 	rq->n_switches++;
 	hx_percpu()->current = next;
 	hx_percpu()->need_resched = 0;
-	if (HX_ENABLED(MMU_SPACES) && next->space != NULL)	/* else whatever is loaded stays */
-		hx_mmu_switch(next->space);
-	hx_context_switch(&prev->ctx, &next->ctx);
+	/* A thread without a space leaves loaded what is loaded. */
+	if (HX_ENABLED(MMU_SPACES) && HX_UNLIKELY(next->space != NULL))
+		sched_switch_space(prev, next);
+	else
+		hx_context_switch(&prev->ctx, &next->ctx);
 }
 
 /* Who comes after a thread that is not READY any more: the next one, or idle. */

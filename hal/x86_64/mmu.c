@@ -82,17 +82,17 @@ int hx_mmu_map(uintptr_t va, hx_paddr_t pa, size_t n_pages, unsigned flags)
 	    (flags & (HX_MAP_WRITE | HX_MAP_EXEC)) == (HX_MAP_WRITE | HX_MAP_EXEC))
 		return -HX_EINVAL;
 	rights |= (flags & HX_MAP_WRITE ? PTE_W : 0) | (flags & HX_MAP_UNCACHED ? PTE_UC : 0);
-	irq = hx_irq_save();
+	irq = pt_lock();
 	err = prepare(va, n_pages);
 	if (err == 0)
 		err = pt_map_run(va, pa, n_pages << HX_PAGE_SHIFT, rights, 0);
-	hx_irq_restore(irq);
+	pt_unlock(irq);
 	return err;
 }
 
 void hx_mmu_unmap(uintptr_t va, size_t n_pages)
 {
-	hx_irqflags_t irq = hx_irq_save();
+	hx_irqflags_t irq = pt_lock();
 
 	for (size_t i = 0; i < n_pages; i++) {
 		uintptr_t at = va + (i << HX_PAGE_SHIFT);
@@ -102,7 +102,7 @@ void hx_mmu_unmap(uintptr_t va, size_t n_pages)
 		if (!HX_ENABLED(TLB_SHOOTDOWN))
 			__asm__ volatile("invlpg (%0)" : : "r"(at) : "memory");
 	}
-	hx_irq_restore(irq);
+	pt_unlock(irq);
 	if (HX_ENABLED(TLB_SHOOTDOWN))
 		hx_mmu_flush(NULL, va, n_pages);
 }

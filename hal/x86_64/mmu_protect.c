@@ -25,7 +25,7 @@ int hx_mmu_protect(uintptr_t va, size_t n_pages, unsigned flags)
 	if ((va & (HX_PAGE_SIZE - 1)) != 0 || !in_one_area(va, n_pages) ||
 	    (flags & (HX_MAP_WRITE | HX_MAP_EXEC)) == (HX_MAP_WRITE | HX_MAP_EXEC))
 		return -HX_EINVAL;
-	irq = hx_irq_save();
+	irq = pt_lock();
 	for (size_t i = 0; i < n_pages; i++) {
 		uintptr_t at = va + (i << HX_PAGE_SHIFT);
 		unsigned found;
@@ -36,7 +36,7 @@ int hx_mmu_protect(uintptr_t va, size_t n_pages, unsigned flags)
 		if (!HX_ENABLED(TLB_SHOOTDOWN))
 			__asm__ volatile("invlpg (%0)" : : "r"(at) : "memory");
 	}
-	hx_irq_restore(irq);
+	pt_unlock(irq);
 	if (HX_ENABLED(TLB_SHOOTDOWN))
 		hx_mmu_flush(NULL, va, n_pages);
 	return 0;

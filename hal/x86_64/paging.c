@@ -27,12 +27,12 @@ void hx_paging_give(hx_paddr_t pa)
 
 hx_irqflags_t hx_paging_lock(void)
 {
-	return hx_irq_save();
+	return pt_lock();
 }
 
 void hx_paging_unlock(hx_irqflags_t flags)
 {
-	hx_irq_restore(flags);
+	pt_unlock(flags);
 }
 
 bool hx_paging_has_1g(void)

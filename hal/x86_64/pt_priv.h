@@ -81,6 +81,17 @@ static inline hx_paddr_t pt_image_phys(const void *p, uint64_t slide)
 	return (uintptr_t)p - slide - HX_IMAGE_OFFSET;
 }
 
+/* Nobody else changes the kernel's map in between: with one CPU running, interrupts off. */
+static inline hx_irqflags_t pt_lock(void)
+{
+	return hx_irq_save();
+}
+
+static inline void pt_unlock(hx_irqflags_t flags)
+{
+	hx_irq_restore(flags);
+}
+
 /* Page i of the tables that the image brings along. */
 hx_paddr_t pt_boot_table(unsigned i);
 /* A zero-filled page for a table; 0: there is none. */

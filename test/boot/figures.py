@@ -10,7 +10,8 @@ from lib import TOP, built, expect, runs_to_end
 NAMES = ("boot.to_main", "boot.to_prompt", "sched.yield", "sched.switch", "mutex.pair",
          "sem.pair", "spin.pair", "sem.ping_pong", "thread.create_exit.static",
          "thread.create_exit.alloc", "irq.entry_exit", "tick.total", "heap.slab.pair",
-         "frames.buddy.pair", "fs.ramfs.open", "fs.ramfs.read1", "fs.ramfs.create")
+         "frames.buddy.pair", "fs.ramfs.open", "fs.ramfs.read1", "fs.ramfs.create", "vm.map", "vm.fault",
+         "vm.fault.cow", "vm.switch")
 
 
 def figures_of(out, **options):

@@ -162,7 +162,7 @@ static HX_COLD int vm_init(void)
 	if (err != 0)
 		return err;
 	hx_trap_set_fault_handler(vm_handle_fault);
-	hx_info("vm", "page tables of %u levels, %u tags", hx_mmu_levels(), hx_mmu_tags());
+	hx_debug("vm", "page tables of %u levels, %u tags", hx_mmu_levels(), hx_mmu_tags());
 	return 0;
 }
 

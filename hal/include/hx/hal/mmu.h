@@ -116,7 +116,7 @@ HX_MUST_CHECK int hx_mmu_map(uintptr_t va, hx_paddr_t pa, size_t n_pages, unsign
 void hx_mmu_unmap(uintptr_t va, size_t n_pages);
 
 /**
- * hx_mmu_protect() - give mapped pages other rights.
+ * hx_mmu_protect() - give mapped pages other rights (CONFIG_MMU_PROTECT; rooms select it).
  * @va:      page aligned, inside one area
  * @n_pages: how many; those that are not mapped stay so
  * @flags:   HX_MAP_*
