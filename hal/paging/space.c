@@ -155,12 +155,19 @@ static HX_ALWAYS_INLINE uint64_t *find(const struct hx_mmu_space *s, uintptr_t v
 	return e;
 }
 
+/* The same, called: for everything but single pages. */
+static HX_NOINLINE uint64_t *look(const struct hx_mmu_space *s, uintptr_t va, unsigned level,
+				  unsigned *found)
+{
+	return find(s, va, level, found);
+}
+
 /* The same, making tables on the way. NULL: there is no page for one. */
 static HX_NOINLINE uint64_t *make_tables(struct hx_mmu_space *s, uintptr_t va, unsigned level,
 					 unsigned *found)
 {
 	for (;;) {
-		uint64_t *e = find(s, va, level, found);
+		uint64_t *e = look(s, va, level, found);
 		hx_paddr_t pa;
 
 		if (*found == level || *e != 0)
@@ -188,7 +195,7 @@ static uint64_t *next_page(const struct hx_mmu_space *s, uintptr_t *va, uintptr_
 			   unsigned *level)
 {
 	while (*va < end) {
-		uint64_t *e = find(s, *va, 0, level);
+		uint64_t *e = look(s, *va, 0, level);
 		unsigned n = *level == 0 ? ENTRIES - index_at(*va, 0) : 1;
 
 		for (; n != 0 && *va < end; n--, e++) {
@@ -225,7 +232,7 @@ int hx_mmu_space_query(const struct hx_mmu_space *s, uintptr_t va, struct hx_mmu
 bool hx_mmu_space_has_table(const struct hx_mmu_space *s, uintptr_t va)
 {
 	unsigned level;
-	const uint64_t *e = find(s, va, 1, &level);
+	const uint64_t *e = look(s, va, 1, &level);
 
 	return level == 1 && *e != 0 && !hx_pte_is_page(*e, 1);
 }
@@ -245,10 +252,10 @@ void hx_mmu_space_walk(const struct hx_mmu_space *s, uintptr_t va, uintptr_t end
 }
 
 /* Whether an address lies inside a large page instead of at its start. */
-static HX_NOINLINE bool cuts(const struct hx_mmu_space *s, uintptr_t va)
+static bool cuts(const struct hx_mmu_space *s, uintptr_t va)
 {
 	unsigned level;
-	const uint64_t *e = find(s, va, 0, &level);
+	const uint64_t *e = look(s, va, 0, &level);
 
 	return *e != 0 && (va & (SIZE(level) - 1)) != 0;
 }
@@ -279,18 +286,18 @@ static unsigned best_level(uintptr_t va, hx_paddr_t pa, size_t n_pages)
 	return level;
 }
 
-static int map_run(struct hx_mmu_space *s, uintptr_t start, hx_paddr_t pa, size_t n_pages,
-		   unsigned flags)
+static HX_NOINLINE int map_run(struct hx_mmu_space *s, uintptr_t start, hx_paddr_t pa,
+			       size_t n_pages, unsigned flags)
 {
 	uintptr_t va = start;
 
 	while (n_pages != 0) {
 		unsigned level = best_level(va, pa, n_pages), found;
-		uint64_t *e = make(s, va, level, &found);
+		uint64_t *e = make_tables(s, va, level, &found);
 
 		/* An empty table may stand where a large page would fit: then smaller ones. */
 		while (e != NULL && *e != 0)
-			e = make(s, va, --level, &found);
+			e = make_tables(s, va, --level, &found);
 		if (e == NULL)
 			return hx_mmu_space_unmap(s, start, (va - start) >> HX_PAGE_SHIFT, NULL,
 						  NULL) == 0 ? -HX_ENOMEM : -HX_EINVAL;
@@ -395,7 +402,7 @@ int hx_mmu_space_unmap(struct hx_mmu_space *s, uintptr_t va, size_t n_pages, hx_
 }
 
 /* Change an entry while the CPU may set its accessed and dirty bits. Whether something was lost. */
-static bool change(uint64_t *e, unsigned level, unsigned clear, unsigned set)
+static HX_NOINLINE bool change(uint64_t *e, unsigned level, unsigned clear, unsigned set)
 {
 	uint64_t old = __atomic_load_n(e, __ATOMIC_RELAXED), new;
 	unsigned was, is;
@@ -445,7 +452,7 @@ int hx_mmu_space_replace(struct hx_mmu_space *s, const struct hx_mmu_page *page)
 
 	if (page->va > user_end())
 		return -HX_ENOENT;
-	e = find(s, page->va, 0, &level);
+	e = look(s, page->va, 0, &level);
 	if (*e == 0)
 		return -HX_ENOENT;
 	if ((page->pa & (SIZE(level) - 1)) != 0 || (page->flags & BOTH) == BOTH)
@@ -467,7 +474,7 @@ int hx_mmu_space_split(struct hx_mmu_space *s, uintptr_t va, unsigned set)
 	table = hx_paging_take();
 	if (table == 0)
 		return -HX_ENOMEM;
-	e = find(s, va, 0, &level);
+	e = look(s, va, 0, &level);
 	page = page_of(va, __atomic_exchange_n(e, 0, __ATOMIC_ACQ_REL), level);
 	hx_mmu_flush(s, page.va, page.bytes >> HX_PAGE_SHIFT);
 	for (unsigned i = 0; i < ENTRIES; i++)
