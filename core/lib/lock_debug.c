@@ -34,7 +34,7 @@ struct lock_counts {
 };
 
 static bool locks_unchecked;		/* set once, by the last report of the kernel */
-static struct lock_list lock_lists[HX_CPUS_MAX];
+static struct lock_list lock_lists[HX_CPUS];
 static struct lock_counts lock_counts[HX_RANK_COUNT];
 
 static const char *const lock_rank_names[HX_RANK_COUNT] = {
@@ -85,7 +85,7 @@ static uint32_t lock_conflicts(const struct hx_spinlock *l)
 
 void hx_lock_debug_acquire(struct hx_spinlock *l)
 {
-	struct hx_percpu *cpu = hx_percpu();
+	struct hx_percpu *cpu = hx_percpu_self();
 	struct lock_list *list = &lock_lists[cpu->cpu];
 	const struct hx_spinlock *top;
 	hx_irqflags_t flags;
@@ -113,7 +113,7 @@ void hx_lock_debug_acquire(struct hx_spinlock *l)
 
 void hx_lock_debug_release(struct hx_spinlock *l)
 {
-	struct hx_percpu *cpu = hx_percpu();
+	struct hx_percpu *cpu = hx_percpu_self();
 	struct lock_list *list = &lock_lists[cpu->cpu];
 	hx_irqflags_t flags;
 	uint32_t i;
@@ -122,7 +122,7 @@ void hx_lock_debug_release(struct hx_spinlock *l)
 		return;
 	flags = hx_irq_save();
 	i = lock_find(list, l);
-	if (i == 0 || l->locked == 0)
+	if (i == 0)
 		hx_bug("lock %s is released by cpu %u, which does not hold it", l->name, cpu->cpu);
 	for (list->n--; i <= list->n; i++)	/* locks may be released in any order */
 		list->held[i - 1] = list->held[i];

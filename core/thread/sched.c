@@ -233,7 +233,7 @@ void hx_runq_kick(struct hx_runq *rq)
 
 bool hx_can_sleep(void)
 {
-	const struct hx_percpu *cpu = hx_percpu();
+	const __auto_type cpu = hx_percpu();
 
 	return cpu->current != NULL && cpu->preempt_off == 0 && cpu->irq_depth == 0 &&
 	       hx_irq_are_enabled();

@@ -7,6 +7,7 @@
  *
  * A table that we use must have the right checksum and a length that holds its fields.
  */
+#include <hx/config/hal_common.h>
 #include <hx/hal/mem.h>
 #include <hx/hal/parse.h>
 
@@ -70,14 +71,25 @@ static const uint8_t *table(struct reader *r, hx_paddr_t pa, const char *name, u
 	return t;
 }
 
+#define APIC_ID_ALL	0xffu		/* means every CPU, so it is none's number */
+
+/* Enabled now; one that may only be switched on later does not answer a start-up interrupt. */
+static void add_cpu(struct hx_acpi *out, uint32_t id, uint32_t flags)
+{
+	out->n_cpus += (flags & 3) != 0;
+	if (!HX_ENABLED(ONE_CPU) && (flags & 1) != 0 && id < APIC_ID_ALL &&
+	    out->n_apic_ids < HX_ACPI_CPUS_MAX)
+		out->apic_id[out->n_apic_ids++] = (uint8_t)id;
+}
+
 static void madt_entry(const uint8_t *e, struct hx_acpi *out)
 {
 	switch (e[0]) {
 	case 0:		/* local APIC: enabled, or may be switched on */
-		out->n_cpus += (e[4] & 3) != 0;
+		add_cpu(out, e[3], e[4]);
 		break;
 	case 9:		/* local x2APIC */
-		out->n_cpus += (e[8] & 3) != 0;
+		add_cpu(out, hx_le32(e + 4), e[8]);
 		break;
 	case 1:
 		if (out->n_ioapics < HX_ACPI_IOAPICS_MAX) {

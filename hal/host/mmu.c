@@ -465,3 +465,9 @@ void host_mmu_fini(void)
 		munmap((void *)areas[--n_areas_taken].start, HOST_AREA_BYTES);
 	root = NULL;
 }
+
+/* One CPU changes the map of a process. */
+void hx_mmu_set_hooks(const struct hx_mmu_hooks *hooks)
+{
+	(void)hooks;
+}

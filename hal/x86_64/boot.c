@@ -186,6 +186,8 @@ HX_NORETURN void hx_x86_boot_final(uint64_t slide)
 	hx_x86_cpu_enable();
 	if (HX_ENABLED(LA57) && (hx_cr4() & HX_CR4_LA57) == 0)
 		say("helix: this CPU has no 5-level paging: going on with 4 levels\n");
+	if (HX_ENABLED(SMP))
+		hx_x86_ap_reserve();
 	if (info->rsdp_copy[0] != 0)
 		info->rsdp = (uintptr_t)info->rsdp_copy - slide - HX_IMAGE_OFFSET;
 	for (uint32_t i = 0; i < info->n_mem; i++)

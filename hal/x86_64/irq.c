@@ -4,10 +4,12 @@
  *
  *	device -> I/O APIC pin = GSI = line -> vector 32 + line -> local APIC -> trap.S -> up-call
  *
- * A line is a GSI; the last three are the hal's own (soft, timer, spurious). ISA interrupts become
- * GSIs through the overrides of the MADT. End of interrupt is told after the up-call and before a
- * thread switch, so that a level-triggered line is quiet again by then.
- * Locks: one CPU; redirection entries are written with interrupts off.
+ * A line is a GSI; the last ones are the hal's own (other CPUs, soft, timer, spurious). ISA
+ * interrupts become GSIs through the overrides of the MADT. Devices interrupt the boot CPU. End of
+ * interrupt is told after the up-call and before a thread switch, so that a level-triggered line is
+ * quiet again by then.
+ * Locks: redirection entries are written with interrupts off, by one CPU at a time (core/irq's
+ * lock sees to that).
  * Source: Intel SDM vol. 3, 11 (local APIC); 82093AA datasheet (I/O APIC); ACPI 6.4, 5.2.12; 8259A.
  */
 #include <hx/config/hal_x86_64.h>
@@ -49,6 +51,7 @@ static struct {
 	uintptr_t base;
 	uint32_t first, end;		/* lines */
 } ioapics[HX_ACPI_IOAPICS_MAX];
+static uint32_t boot_apic;		/* LAPIC_ID of the boot CPU (SMP) */
 static uint16_t redirection[HX_IRQ_LINES];	/* polarity and trigger bits of each line */
 
 /* On a BIOS machine whose loader gave no RSDP: the EBDA's first KiB, then the ROM area. */
@@ -107,30 +110,57 @@ unsigned hx_cpus_present(void)
 	return a->n_cpus < HX_CPUS_MAX ? a->n_cpus : HX_CPUS_MAX;
 }
 
-int hx_x86_lapic_start(void)
+/* Returns where its registers are. */
+static hx_paddr_t switch_on_lapic(void)
 {
 	uint64_t base = hx_rdmsr(HX_MSR_APIC_BASE);
+
+	if (base & APIC_BASE_X2APIC) {	/* firmware's choice; the way back is through "off" */
+		base &= ~(uint64_t)(APIC_BASE_X2APIC | APIC_BASE_ENABLE);
+		hx_wrmsr(HX_MSR_APIC_BASE, base);
+	}
+	hx_wrmsr(HX_MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+	return base & 0xffffffffff000;
+}
+
+static void set_up_lapic(void)
+{
+	*hx_mmio(hx_x86_lapic, LAPIC_TPR) = 0;
+	*hx_mmio(hx_x86_lapic, LAPIC_LVT_LINT0) = LVT_MASKED;
+	*hx_mmio(hx_x86_lapic, LAPIC_LVT_LINT1) = LVT_NMI;
+	*hx_mmio(hx_x86_lapic, LAPIC_LVT_ERROR) = LVT_MASKED;
+	*hx_mmio(hx_x86_lapic, LAPIC_SPURIOUS) = 1u << 8 | (HX_VECTOR_BASE + HX_LINE_SPURIOUS);
+}
+
+int hx_x86_lapic_start(void)
+{
 	void *regs;
 
 	if (hx_x86_lapic != 0)
 		return 0;
 	if (!hx_x86_has(W_1D, 9))
 		return -HX_ENODEV;
-	if (base & APIC_BASE_X2APIC) {	/* firmware's choice; the way back is through "off" */
-		base &= ~(uint64_t)(APIC_BASE_X2APIC | APIC_BASE_ENABLE);
-		hx_wrmsr(HX_MSR_APIC_BASE, base);
-	}
-	hx_wrmsr(HX_MSR_APIC_BASE, base | APIC_BASE_ENABLE);
-	regs = hx_mmu_map_device(base & 0xffffffffff000, HX_PAGE_SIZE);
+	regs = hx_mmu_map_device(switch_on_lapic(), HX_PAGE_SIZE);
 	if (regs == NULL)
 		return -HX_ENODEV;
 	hx_x86_lapic = (uintptr_t)regs;
-	*hx_mmio(hx_x86_lapic, LAPIC_TPR) = 0;
-	*hx_mmio(hx_x86_lapic, LAPIC_LVT_LINT0) = LVT_MASKED;
-	*hx_mmio(hx_x86_lapic, LAPIC_LVT_LINT1) = LVT_NMI;
-	*hx_mmio(hx_x86_lapic, LAPIC_LVT_ERROR) = LVT_MASKED;
-	*hx_mmio(hx_x86_lapic, LAPIC_SPURIOUS) = 1u << 8 | (HX_VECTOR_BASE + HX_LINE_SPURIOUS);
+	if (HX_ENABLED(SMP))
+		boot_apic = *hx_mmio(hx_x86_lapic, LAPIC_ID);
+	set_up_lapic();
 	return 0;
+}
+
+uint8_t hx_x86_apic_id(void)
+{
+	return boot_apic >> 24;
+}
+
+void hx_x86_lapic_enable(void)
+{
+	if (!HX_ENABLED(SMP))
+		return;
+	switch_on_lapic();
+	set_up_lapic();
 }
 
 /* Move the old controllers away from the exceptions' vectors, then mask all of their inputs. */
@@ -167,10 +197,10 @@ static int start_ioapic(unsigned i)
 	n = (ioapic_read((uintptr_t)regs, IOAPIC_VERSION) >> 16 & 0xff) + 1;
 	for (uint32_t pin = 0; pin < n; pin++)
 		ioapic_write((uintptr_t)regs, IOAPIC_REDIRECTION + 2 * pin, REDIR_MASKED);
-	if (first < HX_LINE_SOFT) {	/* pins past the last line stay masked for ever */
+	if (first < HX_LINES_DEVICE) {	/* pins past the last line stay masked for ever */
 		ioapics[i].base = (uintptr_t)regs;
 		ioapics[i].first = first;
-		ioapics[i].end = (uint32_t)hx_min_u64(first + n, HX_LINE_SOFT);
+		ioapics[i].end = (uint32_t)hx_min_u64(first + n, HX_LINES_DEVICE);
 	}
 	return 0;
 }
@@ -245,7 +275,8 @@ static void redirect(uint32_t line, uint32_t mask)
 		return;
 	reg = IOAPIC_REDIRECTION + 2 * (line - ioapics[i].first);
 	irq = hx_irq_save();
-	ioapic_write(ioapics[i].base, reg + 1, *hx_mmio(hx_x86_lapic, LAPIC_ID));
+	ioapic_write(ioapics[i].base, reg + 1,
+		     HX_ENABLED(SMP) ? boot_apic : *hx_mmio(hx_x86_lapic, LAPIC_ID));
 	ioapic_write(ioapics[i].base, reg, (HX_VECTOR_BASE + line) | redirection[line] | mask);
 	hx_irq_restore(irq);
 }

@@ -71,6 +71,12 @@ static int prepare(uintptr_t va, size_t n_pages)
 	return 0;
 }
 
+void hx_mmu_set_hooks(const struct hx_mmu_hooks *hooks)
+{
+	if (HX_ENABLED(SMP))
+		pt.hooks = hooks;
+}
+
 int hx_mmu_map(uintptr_t va, hx_paddr_t pa, size_t n_pages, unsigned flags)
 {
 	uint64_t rights = flags & HX_MAP_EXEC ? RIGHTS_X : RIGHTS_R;
@@ -99,12 +105,12 @@ void hx_mmu_unmap(uintptr_t va, size_t n_pages)
 		unsigned found;
 
 		*pt_entry(at, 0, false, &found) = 0;
-		if (!HX_ENABLED(TLB_SHOOTDOWN))
+		if (!pt_is_shared())
 			__asm__ volatile("invlpg (%0)" : : "r"(at) : "memory");
 	}
 	pt_unlock(irq);
-	if (HX_ENABLED(TLB_SHOOTDOWN))
-		hx_mmu_flush(NULL, va, n_pages);
+	if (pt_is_shared())
+		pt_flush(va, n_pages);
 }
 
 static unsigned flags_of(uint64_t e)
@@ -160,12 +166,19 @@ void *hx_mmu_map_device(hx_paddr_t pa, size_t size_bytes)
 {
 	size_t offset = pa & (HX_PAGE_SIZE - 1);
 	size_t n_pages = (offset + size_bytes + HX_PAGE_SIZE - 1) >> HX_PAGE_SHIFT;
-	uintptr_t va = pt_scaled(DEVICE_48) + device_used;
+	size_t bytes = (n_pages + 1) << HX_PAGE_SHIFT;
+	uintptr_t va = pt_scaled(DEVICE_48);
 
-	if (size_bytes > HHDM_48_BYTES ||
-	    hx_mmu_map(va, pa - offset, n_pages, HX_MAP_WRITE | HX_MAP_UNCACHED) != 0)
+	if (size_bytes > HHDM_48_BYTES)
 		return NULL;
-	device_used += (n_pages + 1) << HX_PAGE_SHIFT;
+	if (HX_ENABLED(SMP)) {
+		va += __atomic_fetch_add(&device_used, bytes, __ATOMIC_RELAXED);
+	} else {
+		va += device_used;
+		device_used += bytes;
+	}
+	if (hx_mmu_map(va, pa - offset, n_pages, HX_MAP_WRITE | HX_MAP_UNCACHED) != 0)
+		return NULL;
 	return (void *)(va + offset);
 }
 

@@ -33,11 +33,11 @@ int hx_mmu_protect(uintptr_t va, size_t n_pages, unsigned flags)
 
 		if (*e != 0)
 			*e = (*e & PTE_ADDR) | rights;
-		if (!HX_ENABLED(TLB_SHOOTDOWN))
+		if (!pt_is_shared())
 			__asm__ volatile("invlpg (%0)" : : "r"(at) : "memory");
 	}
 	pt_unlock(irq);
-	if (HX_ENABLED(TLB_SHOOTDOWN))
-		hx_mmu_flush(NULL, va, n_pages);
+	if (pt_is_shared())
+		pt_flush(va, n_pages);
 	return 0;
 }

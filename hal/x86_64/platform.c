@@ -19,6 +19,7 @@
 #define LINE_TX_EMPTY	0x20
 #define LINE_NO_UART	0xff
 #define UART_FIFO	16		/* bytes it takes when empty */
+#define LOCK_TRIES	(1u << 26)	/* a line at 115,200 baud takes up to 20 ms */
 #define TX_TRIES	100000		/* of a UART that never gets empty: then drop */
 
 #define DEBUG_EXIT_PORT	0xf4
@@ -53,13 +54,54 @@ static void put_byte(uint8_t byte)
 	hx_outb(COM1, byte);
 }
 
-void hx_earlycon_write(const char *bytes, size_t n)
+/*
+ * With several CPUs a piece of text is written as a whole. Who finds itself the owner interrupted
+ * its own writing (NMI, panic), and who waits for too long goes on without: text must come out.
+ * Returns whether it is ours to give back.
+ */
+static uint32_t earlycon_owner;		/* a CPU + 1 */
+
+static bool earlycon_lock(void)
+{
+	uint32_t me = hx_percpu()->cpu + 1;
+
+	for (unsigned i = 0; i < LOCK_TRIES; i++) {
+		uint32_t seen = 0;
+
+		if (__atomic_compare_exchange_n(&earlycon_owner, &seen, me, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return true;
+		if (seen == me)
+			return false;
+		hx_cpu_relax();
+	}
+	return false;
+}
+
+static void write_text(const char *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (bytes[i] == '\n')
 			put_byte('\r');
 		put_byte((uint8_t)bytes[i]);
 	}
+}
+
+void hx_earlycon_write(const char *bytes, size_t n)
+{
+	hx_irqflags_t irq;
+	bool locked;
+
+	if (!HX_ENABLED(SMP) || hx_x86_lapic == 0) {	/* one CPU, or GS is not set up yet */
+		write_text(bytes, n);
+		return;
+	}
+	irq = hx_irq_save();
+	locked = earlycon_lock();
+	write_text(bytes, n);
+	if (locked)
+		__atomic_store_n(&earlycon_owner, 0, __ATOMIC_RELEASE);
+	hx_irq_restore(irq);
 }
 
 int hx_earlycon_getc(void)

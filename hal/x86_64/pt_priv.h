@@ -11,9 +11,11 @@
 #ifndef HX_PT_PRIV_H
 #define HX_PT_PRIV_H
 
+#include <hx/config/hal_common.h>
 #include <hx/config/hal_paging.h>
 #include <hx/config/hal_x86_64.h>
 #include <hx/hal/arch/paging.h>
+#include <hx/hal/paging.h>
 
 #include "x86_priv.h"
 
@@ -46,6 +48,7 @@ struct pt_state {
 	uintptr_t table_base;	/* c once live; 0 while booting: tables are seen at their address */
 	uint64_t phys_limit;	/* c once live; past the last physical address */
 	const struct hx_mmu_table_source *source;
+	const struct hx_mmu_hooks *hooks;	/* NULL: one CPU */
 	unsigned n_taken;	/* pages of hx_boot_pages.tables, behind those of boot.S */
 	unsigned recycled;	/* early tables given out again */
 	hx_paddr_t reserve, reserve_next, reserve_end;
@@ -84,12 +87,30 @@ static inline hx_paddr_t pt_image_phys(const void *p, uint64_t slide)
 /* Nobody else changes the kernel's map in between: with one CPU running, interrupts off. */
 static inline hx_irqflags_t pt_lock(void)
 {
-	return hx_irq_save();
+	return HX_ENABLED(SMP) && pt.hooks != NULL ? pt.hooks->lock() : hx_irq_save();
 }
 
 static inline void pt_unlock(hx_irqflags_t flags)
 {
-	hx_irq_restore(flags);
+	if (HX_ENABLED(SMP) && pt.hooks != NULL)
+		pt.hooks->unlock(flags);
+	else
+		hx_irq_restore(flags);
+}
+
+/* A change of the kernel's map may concern more than this CPU's INVLPG can reach: pt_flush() after
+ * it, without the lock. */
+static inline bool pt_is_shared(void)
+{
+	return HX_ENABLED(TLB_SHOOTDOWN) || (HX_ENABLED(SMP) && pt.hooks != NULL);
+}
+
+static inline void pt_flush(uintptr_t va, size_t n_pages)
+{
+	if (HX_ENABLED(SMP) && pt.hooks != NULL)
+		pt.hooks->flush(va, n_pages);
+	else if (HX_ENABLED(TLB_SHOOTDOWN))
+		hx_mmu_flush(NULL, va, n_pages);
 }
 
 /* Page i of the tables that the image brings along. */

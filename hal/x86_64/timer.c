@@ -169,6 +169,18 @@ static void measure(const struct reference *r)
 	*hx_mmio(hx_x86_lapic, LAPIC_TIMER_INITIAL) = 0;
 }
 
+static void set_up_timer(void)
+{
+	*hx_mmio(hx_x86_lapic, LAPIC_TIMER_DIVIDE) = DIVIDE_BY_1;
+	*hx_mmio(hx_x86_lapic, LAPIC_LVT_TIMER) = LVT_MASKED | TIMER_VECTOR;
+}
+
+void hx_x86_timer_start_cpu(void)
+{
+	if (HX_ENABLED(SMP))
+		set_up_timer();
+}
+
 int hx_hal_timer_init(uint64_t *waited_cycles)
 {
 	struct reference r;
@@ -177,8 +189,7 @@ int hx_hal_timer_init(uint64_t *waited_cycles)
 
 	if (err != 0)
 		return err;
-	*hx_mmio(hx_x86_lapic, LAPIC_TIMER_DIVIDE) = DIVIDE_BY_1;
-	*hx_mmio(hx_x86_lapic, LAPIC_LVT_TIMER) = LVT_MASKED | TIMER_VECTOR;
+	set_up_timer();
 	ask_cpuid();
 	if (tsc_hz != 0)
 		r = (struct reference){ "cpuid", tsc_hz, UINT32_MAX, tsc_read };

@@ -19,6 +19,7 @@
 	.macro CLAC
 	.endm
 #endif
+#include "percpu_asm.h"
 
 #define NEED_RESCHED	16		/* offset in struct hx_percpu; trap.c checks it */
 #define LAPIC_EOI	0xb0
@@ -120,7 +121,7 @@ interrupt:
 	call	*hx_x86_irq_upcall(%rip)
 	movq	hx_x86_lapic(%rip), %rax
 	movl	$0, LAPIC_EOI(%rax)
-	cmpl	$0, (hx_percpu_boot + NEED_RESCHED)(%rip)
+	cmpl	$0, PERCPU(NEED_RESCHED)
 	jne	resched
 leave:
 	popq	%rbp

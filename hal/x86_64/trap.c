@@ -16,6 +16,7 @@
 
 #include "x86_priv.h"
 
+#define MSR_GS_BASE	0xc0000101u
 #define N_VECTORS	(HX_VECTOR_BASE + HX_IRQ_LINES)
 #define GATE_INTERRUPT	0x8e0000000000ull	/* present, ring 0, interrupts off */
 #define GATE_IST_SHIFT	32
@@ -44,11 +45,9 @@ struct table_pointer {
 	uint64_t base;
 };
 
-struct hx_percpu hx_percpu_boot;
-
-static struct gate idt[N_VECTORS];
-static struct tss tss;
-static uint64_t gdt[5] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
+static struct gate idt[N_VECTORS];	/* all CPUs' */
+static struct tss tss[HX_CPUS];
+static uint64_t gdt[HX_CPUS][5] = { { 0, 0x00af9b000000ffff, 0x00cf93000000ffff } };
 static hx_trap_upcall_t trap_upcall;
 
 static void set_gates(unsigned vector, unsigned n, const void *entries, unsigned stride)
@@ -62,27 +61,35 @@ static void set_gates(unsigned vector, unsigned n, const void *entries, unsigned
 	}
 }
 
-static void load_gdt(void)
+/* The TSS of a CPU has its IST entries by now. */
+static void load_gdt(unsigned cpu)
 {
-	struct table_pointer p = { .limit = sizeof(gdt) - 1, .base = (uintptr_t)gdt };
-	uint64_t base = (uintptr_t)&tss;
+	struct table_pointer p = { .limit = sizeof(gdt[0]) - 1, .base = (uintptr_t)gdt[cpu] };
+	uint64_t base = (uintptr_t)&tss[cpu];
 
-	gdt[3] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 |
-		 (base >> 24 & 0xff) << 56;
-	gdt[4] = base >> 32;
-	tss.iomap_base = sizeof(tss);
-	tss.ist[HX_IST_DOUBLE_FAULT - 1] = hx_x86_ist_top(HX_IST_DOUBLE_FAULT);
-	tss.ist[HX_IST_NMI - 1] = hx_x86_ist_top(HX_IST_NMI);
-	tss.ist[HX_IST_MACHINE_CHECK - 1] = hx_x86_ist_top(HX_IST_MACHINE_CHECK);
+	gdt[cpu][3] = (sizeof(tss[0]) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 |
+		      (base >> 24 & 0xff) << 56;
+	gdt[cpu][4] = base >> 32;
+	tss[cpu].iomap_base = sizeof(tss[0]);
 	/* The selectors mean what they meant in boot.S's table: only ltr has to be done. */
 	__asm__ volatile("lgdt %0; ltr %w1" : : "m"(p.limit), "r"(HX_SEL_TSS) : "memory");
+	if (HX_ENABLED(SMP))
+		hx_wrmsr(MSR_GS_BASE, (uintptr_t)hx_percpu_of(cpu) - HX_PERCPU_GS);
+}
+
+static void load_idt(void)
+{
+	struct table_pointer p = { .limit = sizeof(idt) - 1, .base = (uintptr_t)idt };
+
+	__asm__ volatile("lidt %0" : : "m"(p.limit) : "memory");
 }
 
 void hx_x86_trap_init(void)
 {
-	struct table_pointer p = { .limit = sizeof(idt) - 1, .base = (uintptr_t)idt };
-
-	load_gdt();
+	tss[0].ist[HX_IST_DOUBLE_FAULT - 1] = hx_x86_ist_top(HX_IST_DOUBLE_FAULT);
+	tss[0].ist[HX_IST_NMI - 1] = hx_x86_ist_top(HX_IST_NMI);
+	tss[0].ist[HX_IST_MACHINE_CHECK - 1] = hx_x86_ist_top(HX_IST_MACHINE_CHECK);
+	load_gdt(0);
 	set_gates(0, HX_N_EXCEPTIONS, hx_x86_exception_stubs, sizeof(hx_x86_exception_stubs[0]));
 	set_gates(HX_VECTOR_BASE, HX_IRQ_LINES / 2, hx_x86_irq_stubs_low,
 		  sizeof(hx_x86_irq_stubs_low[0]));
@@ -92,7 +99,19 @@ void hx_x86_trap_init(void)
 	idt[HX_VECTOR_DF].lo |= (uint64_t)HX_IST_DOUBLE_FAULT << GATE_IST_SHIFT;
 	idt[VECTOR_NMI].lo |= (uint64_t)HX_IST_NMI << GATE_IST_SHIFT;
 	idt[VECTOR_MC].lo |= (uint64_t)HX_IST_MACHINE_CHECK << GATE_IST_SHIFT;
-	__asm__ volatile("lidt %0" : : "m"(p.limit) : "memory");
+	load_idt();
+}
+
+void hx_x86_trap_init_cpu(unsigned cpu, const uintptr_t ist_top[])
+{
+	if (!HX_ENABLED(SMP))
+		return;
+	gdt[cpu][1] = gdt[0][1];
+	gdt[cpu][2] = gdt[0][2];
+	for (unsigned i = 0; i < HX_IST_COUNT - 1; i++)
+		tss[cpu].ist[i] = ist_top[i];
+	load_gdt(cpu);
+	load_idt();
 }
 
 void hx_trap_set_upcall(hx_trap_upcall_t upcall)

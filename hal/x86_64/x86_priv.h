@@ -6,10 +6,12 @@
 #ifndef HX_X86_PRIV_H
 #define HX_X86_PRIV_H
 
+#include <hx/config/hal_common.h>
 #include <hx/config/hal_x86_64.h>
 #include <hx/hal/boot_info.h>
 #include <hx/hal/cpu.h>
 #include <hx/hal/parse.h>
+#include <hx/hal/percpu.h>
 
 #pragma GCC visibility push(hidden)	/* no detour through a GOT */
 
@@ -29,8 +31,10 @@
 #define HX_MSR_APIC_BASE	0x1bu
 #define HX_MSR_EFER		0xc0000080u
 
-/* Vectors from 32 on are lines; the last three have no device. */
+/* Vectors from 32 on are lines; the last ones have no device. */
 #define HX_VECTOR_BASE		32u
+#define HX_LINES_DEVICE		(HX_ENABLED(SMP) ? HX_LINE_IPI : HX_LINE_SOFT)
+#define HX_LINE_IPI		60u
 #define HX_LINE_SOFT		61u
 #define HX_LINE_TIMER		62u
 #define HX_LINE_SPURIOUS	63u	/* vector 0x5f: old APICs want the low four bits set */
@@ -179,6 +183,8 @@ extern const char hx_x86_exception_stubs[][4], hx_x86_irq_stubs_low[][7],
 	hx_x86_irq_stubs_high[][4], hx_x86_spurious_stub[];
 void hx_x86_context_start(void);
 void hx_x86_trap_init(void);
+/* For another CPU, on itself: ist_top[] has HX_IST_COUNT - 1 stacks. */
+void hx_x86_trap_init_cpu(unsigned cpu, const uintptr_t ist_top[]);
 void hx_x86_trap_dispatch(struct hx_trap_frame *f);
 
 /* ---- fault.c, with CONFIG_MMU_SPACES */
@@ -203,7 +209,17 @@ extern uintptr_t hx_x86_lapic;		/* where its registers are mapped; 0: not yet */
 extern void (*hx_x86_irq_upcall)(uint32_t line, struct hx_trap_frame *frame);
 extern void (*hx_x86_irq_exit_upcall)(void);
 HX_MUST_CHECK int hx_x86_lapic_start(void);
+void hx_x86_lapic_enable(void);		/* another CPU's own */
+uint8_t hx_x86_apic_id(void);		/* of the boot CPU */
 HX_MUST_CHECK int hx_x86_acpi(const struct hx_acpi **out);
+
+/* ---- timer.c */
+void hx_x86_timer_start_cpu(void);
+
+/* ---- smp.c, ap.S */
+extern const char hx_x86_ap_page[], hx_x86_ap_page_end[];
+void hx_x86_ap_reserve(void);
+HX_NORETURN void hx_x86_ap_main(unsigned cpu);
 
 /* ---- platform.c */
 void hx_x86_earlycon_init(void);

@@ -13,6 +13,7 @@
 
 #include <hx/base.h>
 #include <hx/config/core_lib.h>
+#include <hx/config/hal_common.h>
 #include <hx/hal/cpu.h>
 #include <hx/hal/percpu.h>
 
@@ -39,13 +40,29 @@ enum hx_lock_rank {
 	HX_RANK_COUNT,
 };
 
+/*
+ * locked is 0 when free. With several CPUs it has parts: held, which the holder clears with one
+ * store; closed, which the first of the waiting CPUs sets when it has waited for long; and tail,
+ * the last of the CPUs that wait in a queue, in the order in which they came.
+ */
 struct hx_spinlock {
-	volatile uint32_t locked;
+	union {
+		volatile uint32_t locked;
+		struct {
+			union {
+				volatile uint16_t state;	/* held and closed */
+				struct {
+					volatile uint8_t held, closed;
+				};
+			};
+			volatile uint16_t tail;
+		};
+	};
 	uint32_t rank;			/* constant: enum hx_lock_rank */
 	const char *name;		/* constant, for reports */
 };
 
-#define HX_SPINLOCK_INIT(name_, rank_)	{ .locked = 0, .rank = (rank_), .name = (name_) }
+#define HX_SPINLOCK_INIT(name_, rank_)	{ { .locked = 0 }, .rank = (rank_), .name = (name_) }
 
 /* A lock in memory that HX_SPINLOCK_INIT cannot reach; free. */
 static inline void hx_spin_init(struct hx_spinlock *l, const char *name, enum hx_lock_rank rank)
@@ -83,12 +100,20 @@ void hx_lock_debug_stop(void);
  * Returns: when it is taken.
  * Context: as hx_spin_lock(); on one CPU the holder would have to be interrupted code, so it is a
  *          deadlock there, which CONFIG_DEBUG_LOCKS reports.
- * Locks:   takes l.
+ * Locks:   takes l. First come, first served, but for those who find it free on the way in, until
+ *          the first one in the queue closes it to them.
  * Owner:   -
- * Cost:    as long as the others hold it.
- * Source:  Rudolph and Segall (ISCA 1984): test before test-and-set.
+ * Cost:    as long as those before hold it, each spinning on a cache line of its own.
+ * Source:  Mellor-Crummey and Scott (TOCS 1991); queue behind a lock word, and taking it on the
+ *          way in: Linux, qspinlock and its paravirtual form.
  */
 void hx_spin_wait(struct hx_spinlock *l);
+
+/*
+ * Called again and again by whoever spins, for what must not wait until the lock is free: other
+ * CPUs may hold it and wait for this one to forget translations. Set by core/smp.
+ */
+extern void (*hx_spin_poll)(void);
 
 /* Called when preemption is possible again and one is due. Set by core/thread; until then it does
  * nothing. */
@@ -96,25 +121,28 @@ extern void (*hx_preempt_point)(void);
 
 static inline void hx_preempt_disable(void)
 {
-	hx_percpu()->preempt_off++;
+	hx_percpu_preempt_off_();
 	__asm__ volatile("" ::: "memory");
 }
 
 static inline void hx_preempt_enable(void)
 {
 	__asm__ volatile("" ::: "memory");
-	if (HX_LIKELY(--hx_percpu()->preempt_off == 0) && HX_UNLIKELY(hx_percpu()->need_resched))
+	if (HX_LIKELY(hx_percpu_preempt_on_()) && HX_UNLIKELY(hx_percpu()->need_resched))
 		hx_preempt_point();
 }
 
-/* The old value of locked, which is 1 now. On one CPU preemption or interrupts are off by now, so
- * nobody can come between the load and the store. */
+/* The old value of locked: 0, and it is ours now; else somebody has it. On one CPU preemption or
+ * interrupts are off by now, so nobody can come between the load and the store. */
 static inline uint32_t hx_spin_swap_(struct hx_spinlock *l)
 {
-	uint32_t was;
+	uint32_t was = 0;
 
-	if (!HX_ENABLED(ONE_CPU))
-		return __atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE);
+	if (!HX_ENABLED(ONE_CPU)) {
+		__atomic_compare_exchange_n(&l->locked, &was, 1, false, __ATOMIC_ACQUIRE,
+					    __ATOMIC_RELAXED);
+		return was;
+	}
 	was = l->locked;
 	l->locked = 1;
 	__asm__ volatile("" ::: "memory");
@@ -138,7 +166,10 @@ static inline void hx_spin_release_(struct hx_spinlock *l)
 {
 	if (HX_ENABLED(DEBUG_LOCKS))
 		hx_lock_debug_release(l);
-	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+	if (HX_ENABLED(ONE_CPU))
+		__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+	else
+		__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 }
 
 static inline void hx_spin_lock(struct hx_spinlock *l)

@@ -6,6 +6,8 @@
 #define HX_HAL_MMU_H
 
 #include <hx/base.h>
+#include <hx/hal/arch/mmu.h>
+#include <hx/hal/cpu.h>
 
 enum hx_map_flags {
 	HX_MAP_READ = 0,	/* always readable */
@@ -83,6 +85,36 @@ struct hx_mmu_table_source {
  */
 void hx_mmu_set_table_source(const struct hx_mmu_table_source *src);
 
+/*
+ * From <hx/hal/arch/mmu.h>, inline:
+ *   HX_TLB_RANGE_MAX   pages up to which they are forgotten one by one
+ *   void hx_tlb_flush(uintptr_t va, size_t n_pages)   this CPU forgets what it knows about a range,
+ *                      of global pages too; any context
+ */
+
+/*
+ * What several CPUs need when the kernel's map changes; core/smp registers itself before it starts
+ * the second one. Until then interrupts off is the lock.
+ */
+struct hx_mmu_hooks {
+	hx_irqflags_t (*lock)(void);		/* interrupts off, nobody else changes the map */
+	void (*unlock)(hx_irqflags_t flags);
+	void (*flush)(uintptr_t va, size_t n_pages);	/* on all CPUs; called without the lock */
+};
+
+/**
+ * hx_mmu_set_hooks() - tell how several CPUs change one map (CONFIG_SMP).
+ * @hooks: kept; NULL: one CPU again
+ *
+ * Returns: nothing.
+ * Context: boot, while one CPU runs.
+ * Locks:   none.
+ * Owner:   @hooks stays the caller's.
+ * Cost:    one store.
+ * Source:  -
+ */
+void hx_mmu_set_hooks(const struct hx_mmu_hooks *hooks);
+
 /**
  * hx_mmu_map() - map physical memory into an area.
  * @va:      page aligned, inside one area of hx_mmu_area(), not mapped yet
@@ -94,7 +126,7 @@ void hx_mmu_set_table_source(const struct hx_mmu_table_source *src);
  *          EXEC; -HX_EEXIST something is mapped there; -HX_ENOMEM no table page. On error nothing
  *          is mapped.
  * Context: boot or thread.
- * Locks:   none; interrupts are off meanwhile (one CPU changes the map).
+ * Locks:   the map's (HX_RANK_KMAP), by hx_mmu_hooks; and those of the table source.
  * Owner:   the caller owns the pages and the range.
  * Cost:    O(n_pages), about 10 instructions a page; a table page now and then.
  * Source:  Intel SDM vol. 3, 4.5.
@@ -102,13 +134,13 @@ void hx_mmu_set_table_source(const struct hx_mmu_table_source *src);
 HX_MUST_CHECK int hx_mmu_map(uintptr_t va, hx_paddr_t pa, size_t n_pages, unsigned flags);
 
 /**
- * hx_mmu_unmap() - undo hx_mmu_map(); afterwards no CPU has the translations.
+ * hx_mmu_unmap() - undo hx_mmu_map(), and have all CPUs forget it.
  * @va:      as mapped
  * @n_pages: how many; every one must be mapped
  *
  * Returns: nothing.
  * Context: boot or thread.
- * Locks:   none; interrupts are off meanwhile.
+ * Locks:   the map's (HX_RANK_KMAP), by hx_mmu_hooks; let go before it waits for other CPUs.
  * Owner:   the pages are the caller's again.
  * Cost:    O(n_pages), about 40 instructions a page.
  * Source:  Intel SDM vol. 3, 4.10.4.
@@ -152,7 +184,7 @@ HX_MUST_CHECK int hx_mmu_query(uintptr_t va, hx_paddr_t *pa, unsigned *flags);
  *
  * Returns: where they are; NULL no space, no table page or no such physical address.
  * Context: boot or thread; may be called before frames exist.
- * Locks:   none; interrupts are off meanwhile.
+ * Locks:   as hx_mmu_map().
  * Owner:   the mapping stays.
  * Cost:    as hx_mmu_map().
  * Source:  Intel SDM vol. 3, 12.5 (memory types).

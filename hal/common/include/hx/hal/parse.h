@@ -93,6 +93,7 @@ HX_MUST_CHECK int hx_pvh_parse(hx_paddr_t start_info, hx_phys_view_t view,
 
 #define HX_ACPI_IOAPICS_MAX	4
 #define HX_ACPI_ISA_IRQS	16
+#define HX_ACPI_CPUS_MAX	64
 
 /* What the hal wants from the ACPI tables. */
 struct hx_acpi {
@@ -111,6 +112,9 @@ struct hx_acpi {
 	hx_paddr_t reset_address;		/* 0: no reset register */
 	uint8_t reset_space;			/* 0 memory, 1 I/O port */
 	uint8_t reset_value;
+	/* CPUs that can be started (CONFIG_SMP), as far as their numbers have eight bits. */
+	uint8_t n_apic_ids;
+	uint8_t apic_id[HX_ACPI_CPUS_MAX];
 };
 
 /**
