@@ -16,7 +16,7 @@
 #define POINT_MAX	64	/* bytes of "init.<name>" */
 
 static const struct init_graph *graph;	/* set by the boot flow before anybody else runs */
-static size_t n_up;			/* raised by the boot flow; lowered with interrupts off */
+static size_t n_up;			/* a raised by the boot flow, lowered by whoever ends it */
 
 size_t init_n_up(void)
 {
@@ -62,11 +62,14 @@ int init_up(const struct init_graph *g)
 /* The component to take down next, or NULL. */
 static const struct hx_component *take_last(void)
 {
-	hx_irqflags_t flags = hx_irq_save();
-	const struct hx_component *c = n_up == 0 ? NULL : graph->order[--n_up];
+	size_t n = n_up;
 
-	hx_irq_restore(flags);
-	return c;
+	do {
+		if (n == 0)
+			return NULL;
+	} while (!__atomic_compare_exchange_n(&n_up, &n, n - 1, false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	return graph->order[n - 1];
 }
 
 void init_down(bool tell)

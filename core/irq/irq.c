@@ -6,7 +6,9 @@
  *   not say who raised it. An interrupt on a line without actions is counted as unclaimed and
  *   nothing else: a machine may raise lines nobody asked for.
  * 2 Locking. The table changes under irq_lock with interrupts off; the dispatcher reads it with
- *   interrupts off and no lock, which excludes the writer on the one CPU that takes interrupts.
+ *   interrupts off and no lock. On one CPU that excludes the writer. With several, an action that
+ *   was taken off is given back only after every other CPU was seen outside of a dispatch: it took
+ *   an interrupt of its own for that (irq_sync, set by core/smp).
  * 3 Cost. Measured by irq.entry_exit. The way in and out is the hal's; between them lie one index
  *   check, one load, and per action a call and a counter.
  */
@@ -19,7 +21,8 @@
 
 static struct hx_spinlock irq_lock = HX_SPINLOCK_INIT("irq", HX_RANK_DRIVER);
 static struct hx_irq_action *irq_lines[HX_IRQ_LINES];	/* irq_lock; read with interrupts off */
-static uint64_t irq_unclaimed;				/* interrupts off */
+static uint64_t irq_unclaimed;				/* a */
+static void (*irq_sync)(void);				/* c; NULL: one CPU */
 
 static void irq_exit_none(void)
 {
@@ -33,12 +36,27 @@ void hx_irq_set_exit(void (*fn)(void))
 	irq_exit = fn != NULL ? fn : irq_exit_none;
 }
 
+void hx_irq_set_sync(void (*fn)(void))
+{
+	if (!HX_ENABLED(ONE_CPU))
+		irq_sync = fn;
+}
+
+/* Several CPUs may count the same thing: their timers, interrupts between them. */
+static HX_ALWAYS_INLINE void count_up(uint64_t *n)
+{
+	if (HX_ENABLED(ONE_CPU))
+		(*n)++;
+	else
+		__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
+}
+
 static void irq_dispatch(uint32_t line, struct hx_trap_frame *frame)
 {
 	struct hx_irq_action *a = line < HX_IRQ_LINES ? irq_lines[line] : NULL;
 
 	if (HX_UNLIKELY(a == NULL)) {
-		irq_unclaimed++;
+		count_up(&irq_unclaimed);
 		return;
 	}
 	hx_percpu()->irq_depth++;
@@ -46,7 +64,7 @@ static void irq_dispatch(uint32_t line, struct hx_trap_frame *frame)
 		/* Before the handler: it may detach itself and give the struct up. */
 		struct hx_irq_action *next = a->next;
 
-		a->count++;
+		count_up(&a->count);
 		a->handler(a->arg);
 		a = next;
 	} while (HX_UNLIKELY(a != NULL));
@@ -97,6 +115,8 @@ void hx_irq_detach(uint32_t line, struct hx_irq_action *a)
 			hx_irq_line_mask(line);
 	}
 	hx_spin_unlock_irqrestore(&irq_lock, flags);
+	if (!HX_ENABLED(ONE_CPU) && irq_sync != NULL)
+		irq_sync();
 }
 
 bool irq_snapshot(uint32_t line, unsigned idx, struct hx_irq_action *out)

@@ -6,22 +6,27 @@
  * ring. So the lock word holds the owner: finding ourselves there means that we interrupted our own
  * critical section, and then we do without (a writer counts a lost line, a reader in a panic reads
  * what is there, with every length checked). It is a leaf: nothing is called while it is held.
+ * A CPU that was stopped while it had the lock gives it back to nobody: waiting has an end, too.
  */
 #include <hx/base.h>
+#include <hx/config/hal_common.h>
 #include <hx/core/string.h>
 #include <hx/hal/cpu.h>
 #include <hx/hal/percpu.h>
 
 #include "log_priv.h"
 
+#define PATIENCE	(1u << 24)	/* looks; a record takes some hundred instructions */
+
 static volatile uint32_t log_owner;	/* CPU number + 1; 0: free */
 
 static bool log_lock(hx_irqflags_t *flags)
 {
-	uint32_t me = hx_percpu()->cpu + 1;
+	uint32_t me, tries = 0;
 
 	*flags = hx_irq_save();
-	for (;;) {
+	me = hx_percpu()->cpu + 1;
+	while (HX_ENABLED(ONE_CPU) || tries++ < PATIENCE) {
 		uint32_t seen = 0;
 
 		if (__atomic_compare_exchange_n(&log_owner, &seen, me, false, __ATOMIC_ACQUIRE,
@@ -31,6 +36,7 @@ static bool log_lock(hx_irqflags_t *flags)
 			return false;
 		hx_cpu_relax();
 	}
+	return false;
 }
 
 static void log_unlock(bool locked, hx_irqflags_t flags)

@@ -21,6 +21,8 @@
 #define STACK_PAGES	(CONFIG_STACK_SIZE_KIB * HX_KIB / HX_PAGE_SIZE)
 #define STACK_BYTES	(STACK_PAGES * HX_PAGE_SIZE)
 #define STACK_SLOT	(STACK_BYTES + HX_PAGE_SIZE)
+/* Pages unmapped at a time: with several CPUs each time costs an interrupt to all of them. */
+#define STACK_RUN	(HX_ENABLED(ONE_CPU) ? 1 : STACK_PAGES)
 
 /* Field keys: c constant after init, l own lock. */
 static struct {
@@ -44,13 +46,18 @@ static inline uintptr_t stack_address(size_t slot)
 
 static void stack_unmap(uintptr_t va, size_t n_pages)
 {
-	for (; n_pages > 0; n_pages--, va += HX_PAGE_SIZE) {
-		hx_paddr_t pa;
+	size_t n;
+
+	for (; n_pages > 0; n_pages -= n, va += n * HX_PAGE_SIZE) {
+		hx_paddr_t pa[STACK_RUN];
 		unsigned flags;
 
-		hx_verify(hx_mmu_query(va, &pa, &flags) == 0);
-		hx_mmu_unmap(va, 1);
-		hx_frames_free(pa, 0);
+		n = STACK_RUN == 1 ? 1 : hx_min_u64(n_pages, STACK_RUN);
+		for (size_t i = 0; i < n; i++)
+			hx_verify(hx_mmu_query(va + i * HX_PAGE_SIZE, &pa[i], &flags) == 0);
+		hx_mmu_unmap(va, n);
+		for (size_t i = 0; i < n; i++)
+			hx_frames_free(pa[i], 0);
 	}
 }
 

@@ -4,7 +4,8 @@
  *
  * Nothing here takes a lock, allocates or waits. What the report reads may itself be broken, so it
  * goes from the surest to the least sure: reason, exception, registers, thread, callers, log. A
- * panic inside the report is told in one line; a third one says nothing and leaves.
+ * panic inside the report is told in one line; a third one says nothing and leaves. With several
+ * CPUs the first to come stops the others, so that it reports alone; who comes later just halts.
  *
  * What the console's driver still holds is older than the report and goes out before it; from then
  * on the log writes to the early console as well, so no line is lost in a queue or comes late. The
@@ -15,6 +16,7 @@
 #include <hx/core/console_dev.h>
 #include <hx/core/log.h>
 #include <hx/core/panic.h>
+#include <hx/core/smp.h>
 #include <hx/core/stack.h>
 #include <hx/core/text.h>
 #include <hx/core/thread.h>
@@ -28,7 +30,8 @@
 #define REGISTERS_PER_LINE	4
 #define DESCRIPTION_MAX	160
 
-static uint32_t n_panics;	/* interrupts are off when it is counted up */
+static uint32_t n_panics;	/* of the CPU that reports, with interrupts off */
+static uint32_t panic_cpu;	/* a who reports, + 1; 0: nobody yet */
 
 /* The first one. Its arguments live on its stack, which nothing leaves any more. */
 static struct {
@@ -36,6 +39,7 @@ static struct {
 	const char *fmt;
 	va_list ap;
 	bool told;
+	unsigned n_cpus, n_running;	/* before it; of the others, after they were told to stop */
 } first;
 
 static void panic_put(struct hx_text *t, const char *bytes, size_t n)
@@ -98,7 +102,7 @@ static void put_trap(struct hx_text *out, const struct hx_trap_frame *f)
 
 static void put_thread(struct hx_text *out)
 {
-	const struct hx_percpu *cpu = hx_percpu();
+	const struct hx_percpu *cpu = hx_percpu_self();
 
 	if (cpu->current == NULL)
 		hx_text_puts(out, "thread: none yet");
@@ -109,6 +113,28 @@ static void put_thread(struct hx_text *out)
 		       cpu->irq_depth > 0 ? ", in an interrupt" : "");
 }
 
+/* With several CPUs: the others are told to stop. Returns how many did not, or never. */
+static unsigned panic_alone(void)
+{
+	uint32_t nobody = 0, me = hx_percpu()->cpu + 1;
+
+	if (HX_ENABLED(ONE_CPU))
+		return 0;
+	if (__atomic_compare_exchange_n(&panic_cpu, &nobody, me, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return hx_smp_stop_others();
+	if (nobody != me)
+		hx_smp_stop_self();
+	return 0;
+}
+
+static void put_cpus(struct hx_text *out)
+{
+	if (first.n_cpus > 1)
+		hx_text_printf(out, "cpus: %u others stopped, %u did not\n",
+			       first.n_cpus - 1 - first.n_running, first.n_running);
+}
+
 static void report(struct hx_text *out)
 {
 	first.told = true;
@@ -116,6 +142,8 @@ static void report(struct hx_text *out)
 	if (first.f != NULL)
 		put_trap(out, first.f);
 	put_thread(out);
+	if (!HX_ENABLED(ONE_CPU))
+		put_cpus(out);
 	hx_text_puts(out, "callers:\n");
 	hx_show_backtrace(out, first.f);
 	hx_text_puts(out, "log:\n");
@@ -126,10 +154,12 @@ HX_NORETURN void hx_vpanic(const struct hx_trap_frame *f, const char *fmt, va_li
 {
 	struct hx_text out = { .put = panic_put };
 	struct hx_console_dev *console = hx_console_dev_active();
+	unsigned n_cpus = hx_cpu_count(), n_running;
 	uint32_t depth;
 
 	hx_irq_disable();
 	hx_lock_check_stop();
+	n_running = panic_alone();
 	depth = n_panics++;
 	if (depth > 1)
 		hx_hal_exit(HX_EXIT_PANIC);
@@ -137,6 +167,10 @@ HX_NORETURN void hx_vpanic(const struct hx_trap_frame *f, const char *fmt, va_li
 		first.f = f;
 		first.fmt = fmt;
 		va_copy(first.ap, ap);
+		if (!HX_ENABLED(ONE_CPU)) {
+			first.n_cpus = n_cpus;
+			first.n_running = n_running;
+		}
 		hx_log_set_console(NULL);
 		if (console->flush != NULL)
 			console->flush(console);

@@ -5,6 +5,7 @@
  */
 #include <hx/core/names.h>
 #include <hx/core/printf.h>
+#include <hx/core/smp.h>
 #include <hx/core/string.h>
 #include <hx/core/time.h>
 #include <hx/hal/timer.h>
@@ -122,15 +123,27 @@ static int uptime_show(struct hx_text *out, const struct hx_node_args *args)
 	return 0;
 }
 
+static void show_cpu_states(struct hx_text *out)
+{
+	static const char names[][10] = {
+		"absent", "unused", "starting", "online", "left-out", "stopped",
+	};
+
+	for (unsigned cpu = 0; cpu < hx_cpus_present(); cpu++)
+		hx_text_printf(out, "cpu=%u state=%s\n", cpu, names[hx_cpu_state(cpu)]);
+}
+
 static int cpus_show(struct hx_text *out, const struct hx_node_args *args)
 {
 	const struct hx_cpu_info *cpu = hx_cpu_info();
 	uint32_t i;
 
-	hx_text_printf(out, "present=%u running=1\ncpu=0 vendor=\"%s\" model=\"%s\" family=%u "
+	hx_text_printf(out, "present=%u running=%u\ncpu=0 vendor=\"%s\" model=\"%s\" family=%u "
 		       "model_nr=%u stepping=%u phys_bits=%u virt_bits=%u\n", hx_cpus_present(),
-		       cpu->vendor, cpu->model, cpu->family, cpu->model_nr, cpu->stepping,
-		       cpu->phys_bits, cpu->virt_bits);
+		       hx_cpu_count(), cpu->vendor, cpu->model, cpu->family, cpu->model_nr,
+		       cpu->stepping, cpu->phys_bits, cpu->virt_bits);
+	if (!HX_ENABLED(ONE_CPU))
+		show_cpu_states(out);
 	for (i = 0; i < cpu->n_features; i++)
 		hx_text_printf(out, "feature=%s present=%d enabled=%d\n", cpu->features[i].name,
 			       cpu->features[i].present, cpu->features[i].enabled);

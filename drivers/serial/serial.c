@@ -23,6 +23,7 @@
 
 #define IRQ_ROUNDS	4	/* of one FIFO each way; then other interrupts get their turn */
 #define RX_BURST	32	/* bytes per round */
+#define FLUSH_TRIES	(1u << 24)
 #define TX_WATCH_NS	(100 * HX_NS_PER_MS)	/* a lost interrupt delays output, never stops it */
 
 static struct serial ports[CONFIG_SERIAL_PORTS];
@@ -126,15 +127,32 @@ static void serial_write(struct hx_console_dev *d, const char *bytes, size_t n)
 	hx_spin_unlock_irqrestore(&s->tx.lock, flags);
 }
 
-/* The lock may be held by code that a panic interrupted: nobody else runs then, so do without. */
+/*
+ * The lock may be held by code that a panic interrupted, here or on a CPU that was stopped: nobody
+ * else runs then, so do without after a while.
+ */
+static bool flush_lock(struct serial *s, hx_irqflags_t *flags)
+{
+	bool lock;
+
+	for (unsigned i = 0; !HX_ENABLED(ONE_CPU) && i < FLUSH_TRIES; i++) {
+		if (hx_spin_trylock_irqsave(&s->tx.lock, flags))
+			return true;
+		hx_cpu_relax();
+	}
+	*flags = hx_irq_save();
+	lock = HX_ENABLED(ONE_CPU) && !hx_spin_is_held(&s->tx.lock);
+	if (lock)
+		hx_spin_acquire_(&s->tx.lock);
+	return lock;
+}
+
 static void serial_flush(struct hx_console_dev *d)
 {
 	struct serial *s = d->priv;
-	hx_irqflags_t flags = hx_irq_save();
-	bool lock = !hx_spin_is_held(&s->tx.lock);
+	hx_irqflags_t flags;
+	bool lock = flush_lock(s, &flags);
 
-	if (lock)
-		hx_spin_acquire_(&s->tx.lock);
 	while (hx_ring_used(&s->tx_ring) != 0 && uart_wait(s, LSR_TX_READY))
 		transmit_locked(s);
 	uart_wait(s, LSR_TX_IDLE);

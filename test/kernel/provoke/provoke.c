@@ -9,6 +9,7 @@
 #include <hx/core/lock.h>
 #include <hx/core/log.h>
 #include <hx/core/panic.h>
+#include <hx/core/smp.h>
 #include <hx/core/string.h>
 #include <hx/core/thread.h>
 #include <hx/hal/timer.h>
@@ -23,6 +24,23 @@ HX_WORD(provoke, "helix.provoke", "errors to commit once the kernel is up, separ
 static void commit_panic(void)
 {
 	hx_panic("provoked with value %d", 42);
+}
+
+static void panic_here(void *arg)
+{
+	hx_panic("provoked on cpu %u", hx_percpu()->cpu);
+}
+
+static void commit_panic_on_cpu1(void)
+{
+	if (hx_cpu_call(1, panic_here, NULL) != 0)
+		hx_error("provoke", "there is no cpu 1");
+}
+
+/* All at once: one of them reports. */
+static void commit_panic_on_all(void)
+{
+	hx_cpu_call_all(panic_here, NULL);
 }
 
 static void commit_bug(void)
@@ -107,6 +125,8 @@ static void commit_thread_overflow(void)
 
 static const struct provocation provoke_stops[] = {
 	{ "panic", commit_panic },
+	{ "panic-cpu1", commit_panic_on_cpu1 },
+	{ "panic-all", commit_panic_on_all },
 	{ "bug", commit_bug },
 	{ "verify", commit_verify },
 	{ "assert", commit_assert },

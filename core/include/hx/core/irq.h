@@ -7,12 +7,12 @@
 
 #include <hx/base.h>
 
-/* Field keys: c constant while attached, i interrupts off. */
+/* Field keys: c constant while attached, i interrupts off, a atomic with several CPUs. */
 struct hx_irq_action {
 	const char *name;			/* c for /proc/interrupts */
 	void (*handler)(void *arg);		/* c interrupts off, never sleeps */
 	void *arg;				/* c */
-	uint64_t count;				/* i kept by core: interrupts it was called for */
+	uint64_t count;				/* a kept by core: interrupts it was called for */
 	struct hx_irq_action *next;		/* i kept by core: shared lines */
 };
 
@@ -56,5 +56,18 @@ void hx_irq_detach(uint32_t line, struct hx_irq_action *a);
  * Source:  -
  */
 void hx_irq_set_exit(void (*fn)(void));
+
+/**
+ * hx_irq_set_sync() - how to be sure that no other CPU is in a handler that was taken off.
+ * @fn: returns when every other CPU was outside of interrupts at some moment. NULL: one CPU again
+ *
+ * Returns: nothing.
+ * Context: boot; for core/smp alone.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    one store.
+ * Source:  -
+ */
+void hx_irq_set_sync(void (*fn)(void));
 
 #endif
