@@ -33,6 +33,8 @@ setup: ; @scripts/setup
 
 unit contract boot-test build-test lint: setup ; @$(TEST) $(patsubst %-test,%,$@)
 
+model-check: setup ; @$(TEST) models
+
 coverage: setup ; @$(PY) scripts/coverage.py
 
 bench: setup ; @$(PY) scripts/bench.py
@@ -53,6 +55,6 @@ distclean: ; @rm -rf build .config .config.old external defconfig
 
 help: ; @$(PY) scripts/help.py
 
-.PHONY: all kernel rootfs disk iso run test setup unit contract boot-test build-test lint coverage \
+.PHONY: all kernel rootfs disk iso run test setup unit contract boot-test build-test lint model-check coverage \
 	bench size gdb docs menuconfig guiconfig oldconfig olddefconfig savedefconfig listnewconfig \
 	randconfig allnoconfig allyesconfig clean distclean help

@@ -12,7 +12,7 @@ TARGETS = (
     ("make randconfig · allnoconfig · allyesconfig", "whole configurations by rule"),
     ("make", "builds what .config says"),
     ("make kernel · rootfs · iso · disk", "single products, in build/<profile>-<arch>/out"),
-    ("make unit · contract · boot-test · build-test · lint", "parts of the test suite"),
+    ("make unit · contract · boot-test · build-test · model-check · lint", "parts of the test suite"),
     ("make coverage", "which lines the host tests reach"),
     ("make bench", "guest instructions per operation; JSON and SVG in build/bench"),
     ("make size", "bytes per room and symbol, compared with the last saved run"),
