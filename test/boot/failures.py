@@ -124,6 +124,45 @@ def unknown_words():
         m.poweroff()
 
 
+SMP = "SMP=y FAULT_INJECTION=y PROVOKE=y"
+
+
+def mute_cpu():
+    """A CPU that does not answer is reported and left out; the others run."""
+    with boots(built("server", extra=SMP), smp=4, append="helix.fault=cpu.start:2") as m:
+        expect(re.search(r"cpu 2 does not come up", m.banner + m.ask("log").text()),
+               "it is reported", m.banner)
+        cpus = m.ask("cat /proc/cpus").body
+        expect("present=4 running=3" in cpus, "three run", str(cpus[:1]))
+        expect("cpu=2 state=left-out" in cpus, "its state tells", str(cpus))
+        expect("cpu=3 state=online" in cpus, "the next one is started all the same", str(cpus))
+        expect(m.poweroff() == 0x10, "poweroff leaves with 0x10")
+
+
+def fewer_cpus():
+    """helix.cpus= limits how many are started; nonsense in it is refused in words."""
+    with boots(built("server", extra=SMP), smp=4, append="helix.cpus=2") as m:
+        cpus = m.ask("cat /proc/cpus").body
+        expect("present=4 running=2" in cpus, "two run", str(cpus[:1]))
+        expect("cpu=2 state=unused" in cpus, "the third is not started", str(cpus))
+        m.poweroff()
+    with boots(built("server", extra=SMP), smp=2, append="helix.cpus=many") as m:
+        expect("helix.cpus=many" in m.banner + m.ask("log").text(), "the word is refused", m.banner)
+        expect("present=2 running=2" in m.ask("cat /proc/cpus").body, "all run")
+        m.poweroff()
+
+
+def panic_elsewhere(kind, who):
+    """A panic on another CPU, or on all at once, is one report, and the others stop."""
+    def test():
+        code, text = runs_to_end(built("server", extra=SMP), smp=4, append=f"helix.provoke={kind}")
+        expect(code == PANIC, f"exit code {PANIC:#x}", f"{code}\n{text[-1500:]}")
+        expect(len(re.findall(r"PANIC: ", text)) == 1, "one report", text[-2500:])
+        expect(re.search(rf"PANIC: provoked on cpu {who}", text), "it names the CPU", text[-2500:])
+        expect("cpus: 3 others stopped, 0 did not" in text, "the others stopped", text[-2500:])
+    return test
+
+
 def wrong_provider():
     """A provider that does not exist is refused in words; the default boots instead."""
     with boots(built("server"), append="helix.slot.scheduler=nosuch") as m:
@@ -192,6 +231,10 @@ def tests():
         ("bad archive: cut off", corrupt_archive(cut)),
         ("too little memory", too_little_memory),
         ("1 MiB is enough for minimal", one_mebibyte),
+        ("a CPU that does not answer", mute_cpu),
+        ("fewer CPUs than there are", fewer_cpus),
+        ("report: panic on CPU 1", panic_elsewhere("panic-cpu1", "1")),
+        ("report: panic on all CPUs at once", panic_elsewhere("panic-all", "[0-3]")),
         ("unknown kernel word", unknown_words),
         ("unknown provider", wrong_provider),
         ("console: garbage at full speed", garbage_at_full_speed),

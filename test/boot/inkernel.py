@@ -5,6 +5,7 @@ import re
 from lib import built, expect, runs_to_end
 
 CHECKED = "KTEST=y DEBUG_ASSERT=y DEBUG_LOCKS=y FAULT_INJECTION=y"
+SMP = CHECKED + " SMP=y"
 
 
 def run_tests(profile, extra=CHECKED, cc="gcc", **options):
@@ -29,6 +30,16 @@ def tests():
     for profile in ("server", "realtime", "embedded", "teaching", "minimal"):
         add(profile, profile)
         add(f"{profile}, 4 CPUs present", profile, smp=4)
+    for smp in (1, 2, 4, 8):
+        add(f"server, SMP on {smp} CPUs", "server", extra=SMP, smp=smp)
+    add("server, SMP, clang, 4 CPUs", "server", extra=SMP, cc="clang", smp=4)
+    add("server, SMP, BIOS, 4 CPUs", "server", extra=SMP, firmware="bios", smp=4)
+    add("server, SMP, UEFI, 4 CPUs", "server", extra=SMP, firmware="uefi", smp=4)
+    add("server, SMP, qemu64, 4 CPUs", "server", extra=SMP, cpu="qemu64", smp=4)
+    add("secure, SMP, 4 CPUs", "secure", extra=SMP, smp=4)
+    add("server, SMP without checks, 8 CPUs", "server", extra="SMP=y KTEST=y", smp=8)
+    add("server, SMP with UBSAN and KASAN, 4 CPUs", "server", extra="SMP=y KTEST=y UBSAN=y KASAN=y",
+        smp=4)
     add("server, clang", "server", cc="clang")
     add("server, BIOS", "server", firmware="bios")
     add("server, UEFI", "server", firmware="uefi")
