@@ -17,12 +17,15 @@
  */
 #include <hx/core/assert.h>
 #include <hx/core/lock.h>
+#include <hx/config/hal_paging.h>
 #include <hx/hal/smp.h>
+#include <hx/hal/space.h>
 
 #include "smp_priv.h"
 
 /* Field keys: r the CPU that asks, while waiting is 0; a atomic. */
 static struct HX_ALIGNED(64) tlb_request {
+	const struct hx_mmu_space *space;	/* r NULL: the kernel's, or plain addresses */
 	uintptr_t va;			/* r */
 	size_t n_pages;			/* r */
 	uint64_t waiting;		/* a CPUs that have not forgotten yet */
@@ -30,6 +33,15 @@ static struct HX_ALIGNED(64) tlb_request {
 } tlb_requests[HX_CPUS];
 
 static struct hx_spinlock kmap_lock = HX_SPINLOCK_INIT("kmap", HX_RANK_KMAP);
+
+/* Interrupts or preemption off. A space's generations are kept where its tags are. */
+static void forget(const struct hx_mmu_space *space, uintptr_t va, size_t n_pages)
+{
+	if (HX_ENABLED(MMU_SPACES) && space != NULL)
+		hx_mmu_flush_local(space, va, n_pages);
+	else
+		hx_tlb_flush(va, n_pages);
+}
 
 void smp_tlb_answer(void)
 {
@@ -39,17 +51,18 @@ void smp_tlb_answer(void)
 	while (from != 0) {
 		struct tlb_request *r = &tlb_requests[hx_cpumask_take(&from)];
 
-		hx_tlb_flush(r->va, r->n_pages);
+		forget(r->space, r->va, r->n_pages);
 		__atomic_fetch_and(&r->waiting, ~(1ull << me), __ATOMIC_RELEASE);
 	}
 }
 
 /* Preemption is off; cpus are online ones, without this one. */
-static void tlb_ask(uint64_t cpus, uintptr_t va, size_t n_pages)
+static void tlb_ask(uint64_t cpus, const struct hx_mmu_space *space, uintptr_t va, size_t n_pages)
 {
 	unsigned me = hx_percpu()->cpu;
 	struct tlb_request *r = &tlb_requests[me];
 
+	r->space = space;
 	r->va = va;
 	r->n_pages = n_pages;
 	__atomic_store_n(&r->waiting, cpus, __ATOMIC_RELEASE);
@@ -66,7 +79,8 @@ static void tlb_ask(uint64_t cpus, uintptr_t va, size_t n_pages)
 	}
 }
 
-void hx_tlb_shootdown(const struct hx_cpumask *cpus, uintptr_t va, size_t n_pages)
+static void shoot_down(const uint64_t *cpus, const struct hx_mmu_space *space, uintptr_t va,
+		       size_t n_pages)
 {
 	uint64_t set, me;
 
@@ -74,13 +88,24 @@ void hx_tlb_shootdown(const struct hx_cpumask *cpus, uintptr_t va, size_t n_page
 	hx_preempt_disable();
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	me = 1ull << hx_percpu()->cpu;
-	set = cpus == NULL ? ~0ull : __atomic_load_n(&cpus->bits, __ATOMIC_RELAXED);
+	set = cpus == NULL ? ~0ull : __atomic_load_n(cpus, __ATOMIC_RELAXED);
 	if (set & me)
-		hx_tlb_flush(va, n_pages);
+		forget(space, va, n_pages);
 	set &= hx_cpus_online().bits & ~me;
 	if (set != 0 && n_pages != 0)
-		tlb_ask(set, va, n_pages);
+		tlb_ask(set, space, va, n_pages);
 	hx_preempt_enable();
+}
+
+void hx_tlb_shootdown(const struct hx_cpumask *cpus, uintptr_t va, size_t n_pages)
+{
+	shoot_down(cpus != NULL ? &cpus->bits : NULL, NULL, va, n_pages);
+}
+
+/* For hal/paging: of a space, the CPUs that have it loaded; without one, all. */
+static void space_flush(const struct hx_mmu_space *space, uintptr_t va, size_t n_pages)
+{
+	shoot_down(space != NULL ? &space->cpus : NULL, space, va, n_pages);
 }
 
 static hx_irqflags_t kmap_take(void)
@@ -106,4 +131,6 @@ static const struct hx_mmu_hooks kmap_hooks = {
 void smp_tlb_start(void)
 {
 	hx_mmu_set_hooks(&kmap_hooks);
+	if (HX_ENABLED(MMU_SPACES))
+		hx_mmu_set_shootdown(space_flush);
 }
