@@ -78,24 +78,17 @@ static bool is_overflow(const struct hx_trap_frame *f)
 	       hx_stack_is_guard(sp - 1);
 }
 
-static void put_overflow(struct hx_text *out)
-{
-	const struct hx_thread *t = hx_percpu()->current;
-
-	hx_text_puts(out, "stack overflow");
-	if (t != NULL)
-		hx_text_printf(out, " of thread %u %.*s", t->id, HX_THREAD_NAME_MAX, t->name);
-	hx_text_puts(out, ": the access hit the guard page below a stack\n");
-}
-
 static void put_trap(struct hx_text *out, const struct hx_trap_frame *f)
 {
+	const struct hx_thread *self = hx_percpu()->current;
 	char text[DESCRIPTION_MAX];
 
 	hx_trap_describe(f, text, sizeof(text));
 	hx_text_printf(out, "exception: %s: %s\n", hx_trap_name(f), text);
 	if (is_overflow(f))
-		put_overflow(out);
+		hx_text_printf(out, "stack overflow of thread %u %.*s: the access hit the "
+			       "guard page below a stack\n", self != NULL ? self->id : 0,
+			       HX_THREAD_NAME_MAX, self != NULL ? self->name : "");
 	hx_text_puts(out, "registers:");
 	put_registers(out, f);
 }

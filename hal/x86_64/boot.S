@@ -10,6 +10,7 @@
  * Sources: Multiboot2 specification 2.0, 3.1; Xen PVH boot ABI; Intel SDM vol. 3, 10.8.5.
  */
 #include <hx/config/hal_x86_64.h>
+#include "la57.h"
 
 #define PHYS		0x100000	/* of hx_image_start; link.ld says the same */
 #define MB2_MAGIC	0xe85250d6
@@ -72,26 +73,8 @@ hx_x86_pvh_entry:				/* ebx = hvm_start_info */
 	decl	%ecx
 	jns	2b
 
-#if CONFIG_LA57
-	xorl	%eax, %eax
-	cpuid
-	cmpl	$7, %eax
-	jb	four_levels
-	movl	$7, %eax
-	xorl	%ecx, %ecx
-	cpuid
-	testl	$(1 << 16), %ecx
-	jz	four_levels
-	leal	3(%edi), %eax
-	addl	$0x3000, %edi
-	movl	%eax, (%edi)			/* PML5[0] and [511] */
-	movl	%eax, 0xff8(%edi)
-	movl	$0x1020, %eax			/* LA57 PAE */
-	jmp	5f
-four_levels:
-#endif
-	movl	$0x20, %eax			/* PAE */
-5:	movl	%edi, %cr3
+	ROOT_TABLE				/* edi = for CR3, eax = for CR4 */
+	movl	%edi, %cr3
 	movl	%eax, %cr4
 	movl	$0xc0000080, %ecx		/* EFER: NXE, LME */
 	rdmsr

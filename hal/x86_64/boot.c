@@ -8,7 +8,6 @@
  *
  * Every refusal is one line on the early console and HX_EXIT_INIT_FAILED.
  */
-#include <hx/config/hal_paging.h>
 #include <hx/config/hal_x86_64.h>
 #include <hx/hal/earlycon.h>
 #include <hx/hal/mem.h>

@@ -5,7 +5,6 @@
  * Only CPUID decides: emulators accept or hang on control bits that they do not implement.
  * Source: Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E.
  */
-#include <hx/config/hal_paging.h>
 #include <hx/hal/arch/paging.h>
 #include <hx/hal/mem.h>
 
@@ -82,12 +81,7 @@ void hx_x86_cpu_enable(void)
 	cr4 |= hx_x86_has(W_7B, 7) ? HX_CR4_SMEP : 0;
 	cr4 |= hx_x86_has(W_7B, 20) ? HX_CR4_SMAP : 0;
 	cr4 |= hx_x86_has(W_7C, 2) ? HX_CR4_UMIP : 0;
-	cr4 |= HX_ENABLED(LA57) ? hx_cr4() & HX_CR4_LA57 : 0;	/* cannot change in long mode */
-	/* CR3 holds tag 0 by now. Without global pages tags would be of little use. */
-	if (HX_ENABLED(MMU_SPACES) && hx_x86_has(W_1C, 17) && (cr4 & HX_CR4_PGE) != 0) {
-		cr4 |= HX_CR4_PCIDE;
-		hx_x86_has_pcid = true;
-	}
+	cr4 |= hx_x86_paging_bits((cr4 & HX_CR4_PGE) != 0 && hx_x86_has(W_1C, 17));
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
 }
 

@@ -3,8 +3,6 @@
  * The kernel's map at run time: the areas, mapping pages into them and taking them out, looking.
  * Source: Intel SDM vol. 3, 4.5 (paging), 4.10.4 (invalidation).
  */
-#include <hx/hal/paging.h>
-
 #include "pt_priv.h"
 
 #define DEVICE_48	0xffffd00000000000ull
@@ -101,16 +99,13 @@ void hx_mmu_unmap(uintptr_t va, size_t n_pages)
 	hx_irqflags_t irq = pt_lock();
 
 	for (size_t i = 0; i < n_pages; i++) {
-		uintptr_t at = va + (i << HX_PAGE_SHIFT);
 		unsigned found;
 
-		*pt_entry(at, 0, false, &found) = 0;
-		if (!pt_is_shared())
-			__asm__ volatile("invlpg (%0)" : : "r"(at) : "memory");
+		*pt_entry(va + (i << HX_PAGE_SHIFT), 0, false, &found) = 0;
+		pt_forget_alone(va + (i << HX_PAGE_SHIFT));
 	}
 	pt_unlock(irq);
-	if (pt_is_shared())
-		pt_flush(va, n_pages);
+	pt_forget(va, n_pages);
 }
 
 static unsigned flags_of(uint64_t e)

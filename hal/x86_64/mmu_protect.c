@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* New rights for pages of the kernel's areas: what loads code writes it first and runs it then. */
-#include <hx/hal/paging.h>
-
 #include "pt_priv.h"
 
 static bool in_one_area(uintptr_t va, size_t n_pages)
@@ -33,11 +31,9 @@ int hx_mmu_protect(uintptr_t va, size_t n_pages, unsigned flags)
 
 		if (*e != 0)
 			*e = (*e & PTE_ADDR) | rights;
-		if (!pt_is_shared())
-			__asm__ volatile("invlpg (%0)" : : "r"(at) : "memory");
+		pt_forget_alone(at);
 	}
 	pt_unlock(irq);
-	if (pt_is_shared())
-		pt_flush(va, n_pages);
+	pt_forget(va, n_pages);
 	return 0;
 }

@@ -98,14 +98,21 @@ static inline void pt_unlock(hx_irqflags_t flags)
 		hx_irq_restore(flags);
 }
 
-/* A change of the kernel's map may concern more than this CPU's INVLPG can reach: pt_flush() after
- * it, without the lock. */
+/* More than this CPU's INVLPG is needed when the kernel's map loses something. */
 static inline bool pt_is_shared(void)
 {
 	return HX_ENABLED(TLB_SHOOTDOWN) || (HX_ENABLED(SMP) && pt.hooks != NULL);
 }
 
-static inline void pt_flush(uintptr_t va, size_t n_pages)
+/* A page has lost its mapping: in a kernel that has nobody to tell, forget it at once, else after
+ * the lock was let go, and everywhere. */
+static inline void pt_forget_alone(uintptr_t va)
+{
+	if (!pt_is_shared())
+		__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+static inline void pt_forget(uintptr_t va, size_t n_pages)
 {
 	if (HX_ENABLED(SMP) && pt.hooks != NULL)
 		pt.hooks->flush(va, n_pages);

@@ -141,7 +141,7 @@ static void make_page(unsigned cpu, const struct hx_cpu_start *how)
 	uint8_t *page = hx_phys_to_virt(ap_pages);
 	struct ap_args args = {
 		.cpu = cpu, .cr3 = (uint32_t)(ap_pages + HX_PAGE_SIZE),
-		.cr4 = (uint32_t)hx_cr4() & ~HX_CR4_PCIDE,	/* only in long mode */
+		.cr4 = (uint32_t)(hx_cr4() & ~HX_X86_CR4_PCIDE),	/* long mode only */
 		.efer = (uint32_t)hx_rdmsr(HX_MSR_EFER) & ~EFER_LMA,
 		.stack = how->stack_top, .entry = (uintptr_t)hx_x86_ap_main,
 		.gdt_limit = sizeof(args.gdt) - 1,

@@ -12,13 +12,7 @@
  * backtrace; a thread switch inside the exit up-call saves the rest. Both frames leave the stack
  * 16-byte aligned at the call. Source: Intel SDM vol. 3, 6.14; System V ABI AMD64, 3.2.
  */
-#include <hx/config/hal_paging.h>
-#if CONFIG_MMU_SPACES
 #include "smap.h"
-#else
-	.macro CLAC
-	.endm
-#endif
 #include "percpu_asm.h"
 
 #define NEED_RESCHED	16		/* offset in struct hx_percpu; trap.c checks it */

@@ -6,7 +6,6 @@
  * stack may be the reason, the others because they come at any instruction.
  * Source: Intel SDM vol. 3, 6.13 (error codes), 6.14 (IDT and IST), 6.15 (exceptions), 4.7 (#PF).
  */
-#include <hx/config/hal_paging.h>
 #include <hx/hal/earlycon.h>
 #include <hx/hal/irq.h>
 #include <hx/hal/mmu.h>
@@ -125,8 +124,7 @@ void hx_x86_trap_dispatch(struct hx_trap_frame *f)
 	char text[160];
 	size_t used = 0;
 
-	if (HX_ENABLED(MMU_SPACES) && f->vector == (HX_FRAME_EXCEPTION | HX_VECTOR_PF) &&
-	    hx_x86_user_fault(f))
+	if (hx_x86_is_resolved(f))
 		return;
 	if (trap_upcall != NULL && trap_upcall(f))
 		return;

@@ -7,6 +7,7 @@
 #define HX_X86_PRIV_H
 
 #include <hx/config/hal_common.h>
+#include <hx/config/hal_paging.h>
 #include <hx/config/hal_x86_64.h>
 #include <hx/hal/boot_info.h>
 #include <hx/hal/cpu.h>
@@ -25,7 +26,6 @@
 #define HX_CR4_PGE		(1u << 7)
 #define HX_CR4_UMIP		(1u << 11)
 #define HX_CR4_LA57		(1u << 12)
-#define HX_CR4_PCIDE		(1u << 17)
 #define HX_CR4_SMEP		(1u << 20)
 #define HX_CR4_SMAP		(1u << 21)
 #define HX_MSR_APIC_BASE	0x1bu
@@ -161,6 +161,8 @@ bool hx_x86_has(enum hx_x86_word word, unsigned bit);
 void hx_x86_cpu_enable(void);
 
 /* ---- trap.c, trap.S */
+struct hx_trap_frame;
+bool hx_x86_user_fault(struct hx_trap_frame *f);	/* fault.c; true: dealt with */
 struct hx_trap_frame {
 	uint64_t cr2;
 	uint64_t r15, r14, r13, r12, rbx;	/* garbage in an interrupt's frame */
@@ -177,6 +179,13 @@ struct hx_trap_frame {
 static inline bool hx_x86_is_exception(const struct hx_trap_frame *f)
 {
 	return (f->vector & HX_FRAME_EXCEPTION) != 0;
+}
+
+/* A page fault that was somebody's to resolve, and is dealt with (fault.c). */
+static inline bool hx_x86_is_resolved(struct hx_trap_frame *f)
+{
+	return HX_ENABLED(MMU_SPACES) && f->vector == (HX_FRAME_EXCEPTION | HX_VECTOR_PF) &&
+	       hx_x86_user_fault(f);
 }
 
 extern const char hx_x86_exception_stubs[][4], hx_x86_irq_stubs_low[][7],
@@ -202,7 +211,6 @@ int hx_x86_user_copy(void *dst, const void *src, size_t n);
 int hx_x86_user_clear(void *dst, size_t n);
 hx_ssize_t hx_x86_user_strncpy(char *dst, const char *src, size_t n);
 void hx_x86_smap_patch(void);		/* while text is writable: before the final tables */
-bool hx_x86_user_fault(struct hx_trap_frame *f);	/* true: dealt with */
 
 /* ---- irq.c */
 extern uintptr_t hx_x86_lapic;		/* where its registers are mapped; 0: not yet */

@@ -11,6 +11,7 @@
 #ifndef HX_HAL_ARCH_PAGING_H
 #define HX_HAL_ARCH_PAGING_H
 
+#include <hx/config/hal_paging.h>
 #include <hx/config/hal_x86_64.h>
 #include <hx/hal/mmu.h>
 
@@ -24,6 +25,8 @@
 #define HX_X86_PTE_NX		(1ull << 63)
 #define HX_X86_PTE_ADDR		0x000ffffffffff000ull
 #define HX_X86_CR4_PGE		(1ull << 7)
+#define HX_X86_CR4_LA57		(1ull << 12)
+#define HX_X86_CR4_PCIDE	(1ull << 17)
 #define HX_X86_CR3_KEEP		(1ull << 63)	/* with PCIDs: the tag's translations stay */
 
 extern bool hx_x86_has_pcid __attribute__((visibility("hidden")));	/* CR4.PCIDE is on */
@@ -32,6 +35,17 @@ extern bool hx_x86_has_la57 __attribute__((visibility("hidden")));	/* CR4.LA57 i
 static inline unsigned hx_paging_levels(void)
 {
 	return HX_ENABLED(LA57) && hx_x86_has_la57 ? 5 : 4;
+}
+
+/* Bits of CR4: five levels cannot change any more; tags from now on, where CR3 holds tag 0. */
+static inline uint64_t hx_x86_paging_bits(bool can_have_pcid)
+{
+	uint64_t bits = HX_ENABLED(LA57) && hx_x86_has_la57 ? HX_X86_CR4_LA57 : 0;
+
+	if (!HX_ENABLED(MMU_SPACES) || !can_have_pcid)
+		return bits;
+	hx_x86_has_pcid = true;
+	return bits | HX_X86_CR4_PCIDE;
 }
 
 static inline uint64_t hx_pte_page(hx_paddr_t pa, unsigned flags, unsigned level)
