@@ -133,7 +133,9 @@ static HX_NOINLINE int frames_alloc_slow(unsigned order, unsigned flags, hx_padd
 		while (zone_alloc(z, order, keep, pa) != 0) {
 			if (z == zones)
 				return -HX_ENOMEM;
-			keep = (--z)->n_reserve;	/* from here on it is fall-back */
+			z--;
+			if (CONFIG_FRAMES_RESERVE != 0)
+				keep = z->n_reserve;	/* from here on it is fall-back */
 		}
 	}
 	if (frames_poisons())
@@ -197,7 +199,7 @@ static inline bool zone_cache_push(struct hx_zone *z, uint64_t idx)
 	return true;
 }
 
-struct hx_zone *frames_zone_of(hx_pfn_t pfn)
+static struct hx_zone *zone_of(hx_pfn_t pfn)
 {
 	struct hx_zone *z = zones;
 
@@ -209,7 +211,7 @@ struct hx_zone *frames_zone_of(hx_pfn_t pfn)
 static HX_NOINLINE int frames_free_slow(hx_paddr_t pa, unsigned order)
 {
 	hx_pfn_t pfn = pa >> HX_PAGE_SHIFT;
-	struct hx_zone *z = frames_zone_of(pfn);
+	struct hx_zone *z = zone_of(pfn);
 	uint64_t n = 1ull << (order & HX_PAGE_ORDER);
 	hx_irqflags_t irq;
 	int err = 0;

@@ -18,9 +18,12 @@
 /* One taken run becomes two of the next lower order. */
 static void run_split(hx_pfn_t pfn, unsigned order)
 {
-	struct hx_zone *z = frames_zone_of(pfn);
-	hx_irqflags_t irq = hx_spin_lock_irqsave(&z->lock);
+	struct hx_zone *z = hx_frames_zone(HX_ZONE_DMA);
+	hx_irqflags_t irq;
 
+	for (unsigned i = HX_ZONE_DMA; pfn - z->start >= z->n_span; )
+		z = hx_frames_zone(++i);	/* it was taken from one of them */
+	irq = hx_spin_lock_irqsave(&z->lock);
 	frames_current->split(z, pfn, order);
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 }

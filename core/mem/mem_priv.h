@@ -17,7 +17,6 @@ extern void (*heap_listen)(const void *ptr, int why);	/* tests only; NULL: none 
 /* frames.c */
 extern const struct hx_frames_ops *frames_current;
 extern struct hx_zone *frames_top;		/* highest zone with pages */
-struct hx_zone *frames_zone_of(hx_pfn_t pfn);
 
 /* frames_cpu.c, with more than one CPU: for the top zone. */
 bool frames_cpu_pop(struct hx_zone *z, hx_paddr_t *pa);		/* false: there is none */
