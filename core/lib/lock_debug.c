@@ -34,7 +34,7 @@ struct lock_counts {
 };
 
 static bool locks_unchecked;		/* set once, by the last report of the kernel */
-static struct lock_list lock_lists[HX_CPUS];
+static struct lock_list lock_lists[HX_CPUS_MAX];	/* host tests play CPUs beyond HX_CPUS */
 static struct lock_counts lock_counts[HX_RANK_COUNT];
 
 static const char *const lock_rank_names[HX_RANK_COUNT] = {
