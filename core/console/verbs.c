@@ -8,6 +8,7 @@
 #include <hx/core/init.h>
 #include <hx/core/log.h>
 #include <hx/core/string.h>
+#include <hx/core/thread.h>
 #include <hx/hal/power.h>
 
 #include "console_priv.h"
@@ -121,8 +122,10 @@ static void list(struct hx_call *c, const char *path)
 		return;
 	}
 	hx_call_body(c);
-	for (i = 0; (err = hx_tree()->list(path, i, name, &st)) == 0; i++)
+	for (i = 0; (err = hx_tree()->list(path, i, name, &st)) == 0; i++) {
 		show_entry(hx_call_body(c), &st, name);
+		hx_resched_point();
+	}
 	if (err != -HX_ENOENT)
 		hx_call_cut(c, err);
 }

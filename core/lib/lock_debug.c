@@ -52,6 +52,7 @@ static const char *const lock_rank_names[HX_RANK_COUNT] = {
 	[HX_RANK_THREADS] = "threads",
 	[HX_RANK_WAIT] = "wait",
 	[HX_RANK_TIMERS] = "timers",
+	[HX_RANK_INHERIT] = "inherit",
 	[HX_RANK_RUNQ] = "runq",
 	[HX_RANK_DRIVER] = "driver",
 	[HX_RANK_LOG] = "log",

@@ -5,12 +5,14 @@
  * Both words have one value that says "ask the queue" (mutex: bit 0; semaphore: -1). It is set and
  * cleared only under the queue's lock; the fast paths never match it, so they fall through to the
  * slow ones. It may stay behind when a waiter times out: the next one on the slow path repairs it.
+ *
+ * The queue of a mutex is kept in order of urgency by inherit.c, together with what its owner
+ * inherits; without CONFIG_MUTEX_INHERIT it is first come, first served.
  */
 #include <hx/core/mutex.h>
 
 #include "thread_priv.h"
 
-#define MUTEX_WAITERS	((uintptr_t)1)
 #define SEM_WAITERS	(-1)
 
 static inline bool mutex_change(struct hx_mutex *m, uintptr_t from, uintptr_t to)
@@ -25,21 +27,34 @@ static inline bool sem_change(struct hx_sem *s, int32_t from, int32_t to)
 					   __ATOMIC_RELAXED);
 }
 
+/* Wait for m, whose owner cannot change; the queue's lock is held, and dropped. */
+static int mutex_wait(struct hx_mutex *m, struct hx_thread *self, hx_ns_t timeout_ns)
+{
+	int err = (m->owner & ~MUTEX_WAITERS) == (uintptr_t)self ? -HX_EDEADLK : 0;
+
+	if (HX_ENABLED(MUTEX_INHERIT) && err == 0)
+		err = inherit_wait(m, self);
+	if (err != 0) {
+		hx_spin_release_(&m->queue.lock);
+		return err;
+	}
+	/* 0: it was handed to us. */
+	return HX_ENABLED(MUTEX_INHERIT) ? wait_queued(&m->queue, timeout_ns)
+	       : wait_and_drop(&m->queue, timeout_ns);
+}
+
 static HX_NOINLINE int mutex_lock_slow(struct hx_mutex *m, hx_ns_t timeout_ns)
 {
-	uintptr_t self = (uintptr_t)hx_thread_self(), owner;
+	struct hx_thread *self = hx_thread_self();
 	hx_irqflags_t flags = hx_spin_lock_irqsave(&m->queue.lock);
+	uintptr_t owner;
 	int result;
 
 	do {
 		owner = m->owner;
-		if ((owner & ~MUTEX_WAITERS) == self) {
-			hx_spin_unlock_irqrestore(&m->queue.lock, flags);
-			hx_bug("mutex %p is locked twice by one thread", (void *)m);
-		}
-	} while (!mutex_change(m, owner, owner == 0 ? self : owner | MUTEX_WAITERS));
+	} while (!mutex_change(m, owner, owner == 0 ? (uintptr_t)self : owner | MUTEX_WAITERS));
 	if (owner != 0 && timeout_ns != 0) {
-		result = wait_and_drop(&m->queue, timeout_ns);	/* 0: it was handed to us */
+		result = mutex_wait(m, self, timeout_ns);
 	} else {
 		hx_spin_release_(&m->queue.lock);
 		result = owner == 0 ? 0 : -HX_ETIMEDOUT;
@@ -48,11 +63,21 @@ static HX_NOINLINE int mutex_lock_slow(struct hx_mutex *m, hx_ns_t timeout_ns)
 	return result;
 }
 
+static HX_NOINLINE void mutex_lock_forever(struct hx_mutex *m)
+{
+	if (HX_LIKELY(mutex_lock_slow(m, HX_FOREVER) == 0))
+		return;
+	if (HX_ENABLED(MUTEX_INHERIT) &&
+	    (m->owner & ~MUTEX_WAITERS) != (uintptr_t)hx_thread_self())
+		inherit_bug(m);
+	hx_bug("mutex %p is locked twice by one thread", (void *)m);
+}
+
 void hx_mutex_lock(struct hx_mutex *m)
 {
 	hx_assert(hx_thread_self() == NULL || hx_can_sleep());
 	if (HX_UNLIKELY(!mutex_change(m, 0, (uintptr_t)hx_thread_self())))
-		mutex_lock_slow(m, HX_FOREVER);
+		mutex_lock_forever(m);
 }
 
 int hx_mutex_lock_timeout(struct hx_mutex *m, hx_ns_t timeout_ns)
@@ -68,19 +93,35 @@ bool hx_mutex_trylock(struct hx_mutex *m)
 	return mutex_change(m, 0, (uintptr_t)hx_thread_self());
 }
 
+/* Who owns it next, off the queue; NULL: nobody waits. */
+static struct hx_thread *mutex_hand_over(struct hx_mutex *m)
+{
+	struct hx_thread *heir;
+
+	if (HX_ENABLED(MUTEX_INHERIT))
+		return inherit_hand_over(m, hx_thread_self());
+	heir = wait_first(&m->queue);
+	if (heir != NULL)
+		hx_list_unlink(&heir->wait_link);
+	/* Bit 0 is set, so nobody changes the word without the lock. */
+	m->owner = (uintptr_t)heir | (hx_list_is_empty(&m->queue.waiters) ? 0 : MUTEX_WAITERS);
+	return heir;
+}
+
 static HX_NOINLINE void mutex_unlock_slow(struct hx_mutex *m)
 {
 	hx_irqflags_t flags = hx_spin_lock_irqsave(&m->queue.lock);
-	struct hx_thread *heir = wait_first(&m->queue);
+	struct hx_thread *heir;
 
 	if ((m->owner & ~MUTEX_WAITERS) != (uintptr_t)hx_thread_self()) {
 		hx_spin_unlock_irqrestore(&m->queue.lock, flags);
 		hx_bug("mutex %p is unlocked by a thread that does not own it", (void *)m);
 	}
-	if (heir != NULL)
-		wait_wake(heir, 0);
-	/* Bit 0 is set, so nobody changes the word without the lock. */
-	m->owner = (uintptr_t)heir | (hx_list_is_empty(&m->queue.waiters) ? 0 : MUTEX_WAITERS);
+	heir = mutex_hand_over(m);
+	if (heir != NULL) {
+		wait_end(heir, 0);
+		runq_make_ready(heir, HX_ENQUEUE_WAKE);
+	}
 	hx_wake_end(&m->queue, flags);
 }
 

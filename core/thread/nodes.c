@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Threads, time and scheduling in the name space. Everything is copied under its lock and printed
+ * Threads, time and CPUs in the name space. Everything is copied under its lock and printed
  * after it, because a text sink may be a console that waits.
  */
-#include <hx/core/names.h>
 #include <hx/core/printf.h>
 #include <hx/core/smp.h>
 #include <hx/core/string.h>
 #include <hx/core/time.h>
 #include <hx/hal/timer.h>
 
-#include "thread_priv.h"
-
-#define SHOW_MAX	1024	/* bytes of what a provider writes about its queue */
+#include "nodes_priv.h"
 
 typedef unsigned long long ull;
 
@@ -26,16 +23,26 @@ static bool info_visit(struct hx_thread *t, void *arg)
 {
 	struct info_search *s = arg;
 	struct thread_info *i = s->out;
+	hx_irqflags_t flags;
+	struct hx_runq *rq;
 
 	if (t->id <= s->after)
 		return true;
+	flags = hx_irq_save();
+	rq = runq_lock_of(t);
 	i->ran_cycles = t->ran_cycles + (t->state == HX_THREAD_RUNNING ? hx_cycles() : 0);
+	i->cpu = rq->cpu;
+	i->base_prio = t->base_prio;
+	if (HX_ENABLED(SCHED_STATS))
+		i->stats = t->stats != NULL ? *t->stats : (struct hx_thread_stats){ .n_wakes = 0 };
 	i->n_switches = t->n_switches;
 	i->stack_bytes = t->stack_bytes;
 	i->id = t->id;
 	i->slice_ns = t->slice_ns;
 	i->state = t->state;
 	i->prio = t->prio;
+	quiet_unlock(&rq->lock);
+	hx_irq_restore(flags);
 	memcpy(i->name, t->name, sizeof(i->name));
 	s->found = true;
 	return false;
@@ -51,28 +58,40 @@ bool thread_info_after(uint32_t after, struct thread_info *out)
 
 static const char *state_name(uint8_t state)
 {
-	static const char names[][8] = { "new", "ready", "running", "blocked", "dead" };
+	static const char names[][8] = {
+		"new", "ready", "running", "blocked", "dead", "moving",
+	};
 
 	return state < HX_ARRAY_LEN(names) ? names[state] : "?";
 }
 
-static void show_stats(struct hx_text *out, const struct thread_info *i)
+void thread_put(struct hx_text *out, const struct thread_info *i)
 {
 	hx_text_printf(out, "id=%u name=%s state=%s prio=%u ran_ns=%llu switches=%llu "
-		       "stack_bytes=%zu\n", i->id, i->name, state_name(i->state), i->prio,
+		       "stack_bytes=%zu", i->id, i->name, state_name(i->state), i->prio,
 		       (ull)hx_cycles_to_ns(i->ran_cycles), (ull)i->n_switches, i->stack_bytes);
+	if (HX_CPUS > 1)
+		hx_text_printf(out, " cpu=%u", i->cpu);
+	if (HX_ENABLED(SCHED_STATS))
+		hx_text_printf(out, " waited_ns=%llu slept_ns=%llu wakes=%llu moved=%llu",
+			       (ull)hx_cycles_to_ns(i->stats.waited_cycles),
+			       (ull)hx_cycles_to_ns(i->stats.slept_cycles),
+			       (ull)i->stats.n_wakes, (ull)i->stats.n_moved);
+	hx_text_puts(out, "\n");
 }
 
 static int threads_show(struct hx_text *out, const struct hx_node_args *args)
 {
 	struct thread_info i = { .id = 0 };
 
-	while (thread_info_after(i.id, &i))
-		show_stats(out, &i);
+	while (thread_info_after(i.id, &i)) {
+		thread_put(out, &i);
+		hx_resched_point();
+	}
 	return 0;
 }
 
-static int threads_list(unsigned idx, char name[HX_NAME_MAX], const struct hx_node_args *args)
+int threads_list(unsigned idx, char name[HX_NAME_MAX], const struct hx_node_args *args)
 {
 	struct thread_info i = { .id = 0 };
 
@@ -84,8 +103,7 @@ static int threads_list(unsigned idx, char name[HX_NAME_MAX], const struct hx_no
 	return 0;
 }
 
-/* The thread that the path names. */
-static int thread_named(const struct hx_node_args *args, struct thread_info *i)
+int thread_named(const struct hx_node_args *args, struct thread_info *i)
 {
 	uint64_t id;
 
@@ -94,31 +112,30 @@ static int thread_named(const struct hx_node_args *args, struct thread_info *i)
 	return thread_info_after((uint32_t)id - 1, i) && i->id == id ? 0 : -HX_ENOENT;
 }
 
-static int stats_show(struct hx_text *out, const struct hx_node_args *args)
+/* Also of the time that runs now; 0 if no threads run there. */
+static uint64_t cpu_idle_cycles(unsigned cpu)
 {
-	struct thread_info i;
-	int err = thread_named(args, &i);
+	struct hx_runq *rq = &sched_rqs[cpu];
+	hx_irqflags_t flags;
+	uint64_t idle;
 
-	if (err == 0)
-		show_stats(out, &i);
-	return err;
-}
-
-static int intent_show(struct hx_text *out, const struct hx_node_args *args)
-{
-	struct thread_info i;
-	int err = thread_named(args, &i);
-
-	if (err == 0)
-		hx_text_printf(out, "prio=%u slice_ns=%u\n", i.prio, i.slice_ns);
-	return err;
+	if (rq->idle == NULL)
+		return 0;
+	flags = hx_runq_lock(rq);
+	idle = rq->idle->ran_cycles + (runq_current(rq) == rq->idle ? hx_cycles() : 0);
+	hx_runq_unlock(rq, flags);
+	return idle;
 }
 
 static int uptime_show(struct hx_text *out, const struct hx_node_args *args)
 {
+	uint64_t idle = 0;
+
+	for (unsigned cpu = 0; cpu < HX_CPUS; cpu++)
+		idle += cpu_idle_cycles(cpu);
 	hx_text_printf(out, "uptime_ns=%llu idle_ns=%llu ticks=%llu tick_hz=%u counter_hz=%llu "
 		       "reference=%s\n", (ull)hx_now_ns(),
-		       (ull)hx_cycles_to_ns(sched_rq.idle->ran_cycles), (ull)hx_time_ticks(),
+		       (ull)hx_cycles_to_ns(idle), (ull)hx_time_ticks(),
 		       CONFIG_TICK_HZ, (ull)hx_cycles_hz(), hx_hal_timer_reference());
 	return 0;
 }
@@ -130,7 +147,9 @@ static void show_cpu_states(struct hx_text *out)
 	};
 
 	for (unsigned cpu = 0; cpu < hx_cpus_present(); cpu++)
-		hx_text_printf(out, "cpu=%u state=%s\n", cpu, names[hx_cpu_state(cpu)]);
+		hx_text_printf(out, "cpu=%u state=%s idle_ns=%llu\n", cpu,
+			       names[hx_cpu_state(cpu)],
+			       (ull)hx_cycles_to_ns(cpu < HX_CPUS ? cpu_idle_cycles(cpu) : 0));
 }
 
 static int cpus_show(struct hx_text *out, const struct hx_node_args *args)
@@ -150,48 +169,6 @@ static int cpus_show(struct hx_text *out, const struct hx_node_args *args)
 	return 0;
 }
 
-static int status_show(struct hx_text *out, const struct hx_node_args *args)
-{
-	const struct hx_runq *rq = &sched_rq;
-
-	hx_text_printf(out, "provider=%s abi=%u cpus=1 threads=%u ready=%u switches=%llu "
-		       "preempted=%llu tick_hz=%u\n", sched_ops()->name, sched_ops()->abi,
-		       hx_thread_count(), rq->n_ready, (ull)rq->n_switches,
-		       (ull)rq->n_preempted, CONFIG_TICK_HZ);
-	return 0;
-}
-
-static int runq_list(unsigned idx, char name[HX_NAME_MAX], const struct hx_node_args *args)
-{
-	if (idx > 0)
-		return -HX_ENOENT;
-	hx_strlcpy(name, "0", HX_NAME_MAX);
-	return 0;
-}
-
-static int runq_show(struct hx_text *out, const struct hx_node_args *args)
-{
-	struct hx_runq *rq = &sched_rq;
-	char buf[SHOW_MAX];
-	struct hx_text_buf b;
-	hx_irqflags_t flags;
-
-	if (hx_strcmp(args->var[0], "0") != 0)
-		return -HX_ENOENT;
-	hx_text_buf_init(&b, buf, sizeof(buf));
-	flags = hx_irq_save();
-	quiet_lock(&rq->lock);
-	hx_text_printf(&b.text, "cpu=%u ready=%u current=%u switches=%llu preempted=%llu\n",
-		       rq->cpu, rq->n_ready, hx_thread_self()->id, (ull)rq->n_switches,
-		       (ull)rq->n_preempted);
-	if (sched_ops()->show != NULL)
-		sched_ops()->show(rq, &b.text);
-	quiet_unlock(&rq->lock);
-	hx_irq_restore(flags);
-	hx_text_puts(out, buf);
-	return 0;
-}
-
 #define NODE(ident, path_, help_, max_, show_, list_) \
 	static const struct hx_node ident = { \
 		.path = (path_), .help = (help_), .rights = HX_NODE_READ, .max_bytes = (max_), \
@@ -203,9 +180,3 @@ NODE(threads_node, "/proc/threads", "all threads, a line each", 65536, threads_s
 NODE(uptime_node, "/proc/uptime", "time since boot, and where it comes from", 512, uptime_show,
      NULL);
 NODE(cpus_node, "/proc/cpus", "what the CPUs are and can do", 4096, cpus_show, NULL);
-NODE(status_node, "/sched/status", "the scheduler in use and its totals", 512, status_show, NULL);
-NODE(runq_node, "/sched/runq/<cpu>", "one CPU's run queue", SHOW_MAX, runq_show, runq_list);
-NODE(stats_node, "/sched/threads/<id>/stats", "what a thread has used", 256, stats_show,
-     threads_list);
-NODE(intent_node, "/sched/threads/<id>/intent",
-     "what a thread asks of the scheduler (slice_ns=0: default)", 128, intent_show, threads_list);

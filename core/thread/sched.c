@@ -4,8 +4,14 @@
  * next is asked of the provider in the slot "scheduler"; the hot path is in thread_priv.h.
  *
  * A preemption is first noted (percpu->need_resched holds the reason, an enum hx_enqueue_why) and
- * done at the next point where switching is safe: when an interrupt returns to code that has
- * preemption on, at hx_preempt_enable(), and after a wake-up in thread context.
+ * done at the next point where switching is safe. With CONFIG_PREEMPT_FULL that is when an
+ * interrupt returns to code that has preemption on, at hx_preempt_enable(), and after a wake-up in
+ * thread context; with CONFIG_PREEMPT_VOLUNTARY at hx_resched_point(); with CONFIG_PREEMPT_NONE
+ * only where the thread gives up the CPU anyway. The idle thread always gives way.
+ *
+ * A thread that may not run here any more (must_move) cannot be given to another CPU while this one
+ * still uses its stack. So it is left in rq->leaving, MOVING, for the idle thread, which is
+ * switched to next whatever else is ready, and sends it off from its own stack.
  */
 #include <hx/config/subsys_sched.h>
 #include <hx/core/irq.h>
@@ -14,11 +20,10 @@
 
 #include "thread_priv.h"
 
+#define BALANCE_TICKS	(CONFIG_TICK_HZ < 20 ? 1u : CONFIG_TICK_HZ / 10u)	/* 100 ms */
+
 const void *sched_slot;
-struct hx_runq sched_rq = {
-	.lock = HX_SPINLOCK_INIT("runq", HX_RANK_RUNQ),
-	.ready = HX_LIST_INIT(sched_rq.ready),
-};
+struct hx_runq sched_rqs[HX_CPUS];
 
 static int sched_check(const void *provider)
 {
@@ -53,56 +58,108 @@ void sched_bad_pick(struct hx_runq *rq, const struct hx_thread *t)
 	       t->state == HX_THREAD_RUNNING ? "running: picked twice" : "not ready");
 }
 
+/* Has self to go to another CPU? */
+static HX_ALWAYS_INLINE bool runq_must_move(const struct hx_runq *rq, const struct hx_thread *self)
+{
+	return HX_CPUS > 1 && HX_UNLIKELY(rq->must_move == self) &&
+	       (self->intent->affinity >> rq->cpu & 1) == 0;
+}
+
+static HX_NOINLINE void runq_move_away(struct hx_runq *rq, struct hx_thread *self)
+{
+	rq->must_move = NULL;
+	runq_leave(rq, self, HX_ENQUEUE_MOVE);
+	self->state = HX_THREAD_MOVING;
+	rq->leaving = self;
+	runq_switch(rq, self, rq->idle);
+}
+
+/* Has self to leave although nobody else can run? Its budget is used up, or it must move. */
+static HX_ALWAYS_INLINE bool runq_must_go(const struct hx_runq *rq, const struct hx_thread *self)
+{
+	return (hx_sched_may_hold && rq->must_leave == self) ||
+	       (HX_CPUS > 1 && rq->must_move == self);
+}
+
 void hx_yield(void)
 {
-	struct hx_runq *rq = sched_this_rq();
 	hx_irqflags_t flags;
+	struct hx_runq *rq;
 
 	hx_assert_can_sleep();
 	flags = hx_irq_save();
-	if (runq_has_next(rq)) {
+	rq = sched_this_rq();
+	if (runq_has_next(rq) || runq_must_go(rq, hx_thread_self())) {
+		struct hx_thread *self = hx_thread_self();
+
 		quiet_lock(&rq->lock);
-		runq_rotate(rq, hx_thread_self(), HX_ENQUEUE_YIELD);
-		quiet_unlock(&rq->lock);
+		if (hx_sched_may_hold)
+			rq->must_leave = NULL;
+		if (runq_must_move(rq, self))
+			runq_move_away(rq, self);
+		else
+			runq_rotate(rq, self, HX_ENQUEUE_YIELD);
+		quiet_unlock(&sched_this_rq()->lock);
 	}
 	hx_irq_restore(flags);
+}
+
+/* Idle gives way, but first sends off who waits for that. */
+static void sched_preempt_idle(struct hx_runq *rq, struct hx_thread *self)
+{
+	if (!runq_has_next(rq) || (HX_CPUS > 1 && rq->leaving != NULL))
+		return;
+	if (!HX_ENABLED(ONE_CPU))
+		sched_idle_end(rq);
+	self->state = HX_THREAD_READY;
+	runq_switch(rq, self, runq_next(rq));
 }
 
 void sched_preempt(void)
 {
 	struct hx_runq *rq = sched_this_rq();
 	struct hx_thread *self = hx_thread_self();
-	enum hx_enqueue_why why = hx_percpu()->need_resched;
+	enum hx_enqueue_why why;
 
 	quiet_lock(&rq->lock);
+	why = hx_percpu()->need_resched;
 	hx_percpu()->need_resched = 0;
 	if (self == rq->idle) {
-		if (runq_has_next(rq)) {
-			self->state = HX_THREAD_READY;
-			runq_switch(rq, self, runq_next(rq));
-		}
+		sched_preempt_idle(rq, self);
+	} else if (runq_must_move(rq, self)) {
+		runq_move_away(rq, self);
 	} else if (runq_has_next(rq) || (hx_sched_may_hold && rq->must_leave == self)) {
 		if (hx_sched_may_hold)
 			rq->must_leave = NULL;
 		rq->n_preempted++;
 		runq_rotate(rq, self, why);
 	}
-	quiet_unlock(&rq->lock);
+	quiet_unlock(&sched_this_rq()->lock);
 }
 
-/* hx_preempt_enable() and hx_wake_end() come here, wherever they were called. */
-static void sched_preempt_point(void)
+void hx_resched_now(void)
 {
-	if (hx_percpu()->preempt_off != 0 || hx_percpu()->irq_depth != 0 || !hx_irq_are_enabled())
+	if (hx_thread_self() == NULL || hx_percpu()->preempt_off != 0 ||
+	    hx_percpu()->irq_depth != 0 || !hx_irq_are_enabled())
 		return;		/* whoever ends that looks again, an interrupt at the latest */
 	hx_irq_disable();
-	sched_preempt();
+	if (hx_percpu()->need_resched != 0)
+		sched_preempt();
 	hx_irq_enable();
 }
 
 static void sched_no_preempt_point(void)
 {
-	/* Threads ended with the shutdown; there is one flow left. */
+	/* Not this kind of preemption; or threads ended with the shutdown, and one flow is left. */
+}
+
+/* Now and then, or at each tick of an idle CPU: have others more to do than we? */
+static void sched_balance(struct hx_runq *rq, const struct hx_thread *current)
+{
+	if (HX_CPUS > 1 && (--rq->balance_ticks == 0 || current == rq->idle)) {
+		rq->balance_ticks = BALANCE_TICKS;
+		sched_pull(rq);
+	}
 }
 
 /* In the timer interrupt. */
@@ -113,6 +170,8 @@ void sched_tick(void)
 	uint64_t now = hx_cycles(), ran = now - rq->started_cycles;
 	enum hx_tick what = HX_TICK_GO_ON;
 
+	if (!HX_ENABLED(ONE_CPU))
+		sched_balance(rq, t);
 	quiet_lock(&rq->lock);
 	rq->started_cycles = now;
 	if (t != rq->idle && sched_ops()->tick != NULL)
@@ -126,88 +185,21 @@ void sched_tick(void)
 	quiet_unlock(&rq->lock);
 }
 
-/* t's priority or intent is another now; its run queue's lock is held. */
-static void sched_changed(struct hx_runq *rq, struct hx_thread *t, bool less_urgent)
+void sched_changed(struct hx_runq *rq, struct hx_thread *t, bool less_urgent)
 {
 	const struct hx_sched_ops *ops = sched_ops();
-	const struct hx_thread *self = hx_thread_self();
+	const struct hx_thread *current = runq_current(rq);
 
 	if (ops->preempts == NULL)
 		return;
-	if (t == self) {
+	if (t == current) {
 		/* Somebody else may be more urgent now: ask. */
 		if (less_urgent && runq_has_next(rq))
-			hx_percpu()->need_resched = HX_ENQUEUE_PREEMPT;
-	} else if (t->state == HX_THREAD_READY && self != rq->idle && ops->preempts(rq, t, self)) {
-		hx_percpu()->need_resched = HX_ENQUEUE_PREEMPT;
+			runq_ask(rq, HX_ENQUEUE_PREEMPT);
+	} else if (t->state == HX_THREAD_READY && current != rq->idle &&
+		   ops->preempts(rq, t, current)) {
+		runq_ask(rq, HX_ENQUEUE_PREEMPT);
 	}
-}
-
-/* Off the queue while what it is ordered by changes. True: put it back with change_end(). */
-static bool change_begin(struct hx_runq *rq, struct hx_thread *t)
-{
-	if (sched_ops()->changed == NULL || t->state != HX_THREAD_READY || t == rq->idle)
-		return false;
-	sched_ops()->dequeue(rq, t);
-	return true;
-}
-
-static void change_end(struct hx_runq *rq, struct hx_thread *t, bool was_ready)
-{
-	if (sched_ops()->changed == NULL || t == rq->idle)
-		return;
-	sched_ops()->changed(rq, t);
-	if (was_ready)
-		sched_ops()->enqueue(rq, t, HX_ENQUEUE_CHANGE);
-}
-
-int hx_thread_set_prio(struct hx_thread *t, unsigned prio)
-{
-	struct hx_runq *rq = t->rq;
-	hx_irqflags_t flags;
-	bool was_ready;
-	uint8_t old;
-
-	if (prio > HX_PRIO_LOWEST)
-		return -HX_ERANGE;
-	flags = hx_runq_lock(rq);
-	old = t->prio;
-	was_ready = change_begin(rq, t);
-	t->prio = (uint8_t)prio;
-	change_end(rq, t, was_ready);
-	sched_changed(rq, t, prio > old);
-	hx_runq_unlock(rq, flags);
-	if (hx_percpu()->need_resched)
-		hx_preempt_point();
-	return 0;
-}
-
-int sched_admit(struct hx_thread *t, const struct hx_intent *want)
-{
-	return hx_sched_may_admit && sched_ops()->admit != NULL ? sched_ops()->admit(t, want) : 0;
-}
-
-int hx_thread_set_intent(struct hx_thread *t, const struct hx_intent *want)
-{
-	struct hx_runq *rq = t->rq;
-	hx_irqflags_t flags;
-	bool was_ready;
-	int err = hx_intent_check(want, NULL);
-
-	if (err == 0)
-		err = sched_admit(t, want);
-	if (err != 0)
-		return err;
-	flags = hx_runq_lock(rq);
-	was_ready = change_begin(rq, t);
-	t->own_intent = *want;
-	t->intent = &t->own_intent;
-	change_end(rq, t, was_ready);
-	sched_changed(rq, t, true);
-	hx_runq_unlock(rq, flags);
-	if (hx_percpu()->need_resched)
-		hx_preempt_point();
-	return 0;
 }
 
 hx_irqflags_t hx_runq_lock(struct hx_runq *rq)
@@ -227,18 +219,17 @@ void hx_runq_unlock(struct hx_runq *rq, hx_irqflags_t flags)
 void hx_runq_kick(struct hx_runq *rq)
 {
 	hx_assert_held(&rq->lock);
-	if (hx_percpu()->need_resched == 0)
-		hx_percpu()->need_resched = HX_ENQUEUE_PREEMPT;
+	if (hx_percpu_of(rq->cpu)->need_resched == 0)
+		runq_ask(rq, HX_ENQUEUE_PREEMPT);
 }
 
 bool hx_can_sleep(void)
 {
-	const __auto_type cpu = hx_percpu();
-
-	return cpu->current != NULL && cpu->preempt_off == 0 && cpu->irq_depth == 0 &&
-	       hx_irq_are_enabled();
+	return hx_thread_self() != NULL && hx_percpu()->preempt_off == 0 &&
+	       hx_percpu()->irq_depth == 0 && hx_irq_are_enabled();
 }
 
+/* The CPU does not change under the idle thread. */
 void sched_idle_loop(void)
 {
 	struct hx_runq *rq = sched_this_rq();
@@ -246,13 +237,54 @@ void sched_idle_loop(void)
 	for (;;) {
 		thread_reap();
 		hx_irq_disable();
-		if (runq_has_next(rq)) {
+		if (HX_CPUS > 1 && rq->leaving != NULL)
+			sched_send_off(rq);
+		if (runq_has_next(rq) || (HX_CPUS > 1 && sched_pull(rq))) {
 			sched_preempt();
 			hx_irq_enable();
 		} else {
+			if (!HX_ENABLED(ONE_CPU))
+				sched_idle_begin(rq);
 			hx_cpu_idle();
 		}
 	}
+}
+
+int sched_start_cpu(struct hx_thread *first, struct hx_thread *idle)
+{
+	unsigned cpu = hx_percpu()->cpu;
+	struct hx_runq *rq = &sched_rqs[cpu];
+	int err;
+
+	hx_spin_init(&rq->lock, "runq", HX_RANK_RUNQ);
+	hx_list_init(&rq->ready);
+	rq->n_ready = rq->n_held = 0;
+	rq->must_leave = rq->must_move = rq->leaving = NULL;
+	rq->cpu = cpu;
+	rq->bit = 1ull << cpu;
+	rq->balance_ticks = BALANCE_TICKS + cpu;	/* not all at the same tick */
+	rq->idle = idle;
+	err = sched_ops()->init(rq);
+	if (err != 0)
+		return err;
+	first->intent = NULL;
+	err = first == idle ? 0 : sched_admit(first, &hx_intent_default);
+	first->intent = &hx_intent_default;
+	if (err != 0) {
+		if (sched_ops()->fini != NULL)
+			sched_ops()->fini(rq);
+		return err;
+	}
+	first->rq = idle->rq = rq;
+	idle->state = HX_THREAD_READY;
+	first->state = HX_THREAD_RUNNING;
+	rq->started_cycles = hx_cycles();
+	first->ran_cycles = -rq->started_cycles;
+	hx_percpu()->runq = rq;
+	hx_percpu()->current = first;
+	if (!HX_ENABLED(ONE_CPU))
+		__atomic_fetch_or(&cpus_running, 1ull << cpu, __ATOMIC_RELEASE);
+	return 0;
 }
 
 int sched_start(struct hx_thread *first, struct hx_thread *idle)
@@ -260,51 +292,41 @@ int sched_start(struct hx_thread *first, struct hx_thread *idle)
 	int err = hx_slot_select(&sched_kind);
 
 	if (err == 0)
-		err = sched_ops()->init(&sched_rq);
-	if (err != 0)
-		return err;
-	sched_rq.n_ready = sched_rq.n_held = 0;
-	sched_rq.must_leave = NULL;
-	sched_rq.cpu = hx_percpu()->cpu;
-	first->intent = NULL;
-	err = sched_admit(first, &hx_intent_default);
-	first->intent = &hx_intent_default;
-	if (err != 0) {
-		if (sched_ops()->fini != NULL)
-			sched_ops()->fini(&sched_rq);
-		return err;
+		err = sched_start_cpu(first, idle);
+	if (err == 0 && HX_ENABLED(PREEMPT_FULL)) {
+		hx_preempt_point = hx_resched_now;
+		hx_irq_set_exit(sched_preempt);
+	} else {
+		hx_preempt_point = sched_no_preempt_point;
 	}
-	sched_rq.idle = idle;
-	idle->state = HX_THREAD_READY;
-	first->state = HX_THREAD_RUNNING;
-	sched_rq.started_cycles = hx_cycles();
-	first->ran_cycles = -sched_rq.started_cycles;
-	hx_percpu()->current = first;
-	hx_preempt_point = sched_preempt_point;
-	hx_irq_set_exit(sched_preempt);
-	return 0;
+	return err;
 }
 
 /* Back to one flow, the calling one; nobody is enqueued any more and interrupts are off. */
 void sched_stop(void)
 {
+	unsigned cpu;
+
 	hx_irq_set_exit(NULL);
 	hx_preempt_point = sched_no_preempt_point;
 	hx_percpu()->need_resched = 0;
-	quiet_lock(&sched_rq.lock);
-	sched_rq.idle = NULL;
 	hx_percpu()->current = NULL;
-	quiet_unlock(&sched_rq.lock);
-	if (sched_ops()->fini != NULL)
-		sched_ops()->fini(&sched_rq);
+	for (cpu = 0; cpu < HX_CPUS; cpu++) {
+		struct hx_runq *rq = &sched_rqs[cpu];
+
+		if (rq->idle != NULL && sched_ops()->fini != NULL)
+			sched_ops()->fini(rq);
+		rq->idle = NULL;
+	}
+	if (!HX_ENABLED(ONE_CPU))
+		cpus_running = 0;
 }
 
 /* A ready thread, or one that is held, never runs again. */
 void sched_drop(struct hx_thread *t)
 {
-	struct hx_runq *rq = t->rq;
+	struct hx_runq *rq = runq_lock_of(t);
 
-	quiet_lock(&rq->lock);
 	if (t->state == HX_THREAD_READY && t != rq->idle) {
 		sched_ops()->dequeue(rq, t);
 		rq->n_ready--;

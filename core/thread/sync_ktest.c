@@ -55,7 +55,10 @@ static bool workers_block(unsigned n)
 			n_blocked += workers[i]->state == HX_THREAD_BLOCKED;
 		if (n_blocked == n)
 			return true;
-		hx_yield();
+		if (tries < 500)
+			hx_yield();
+		else
+			hx_sleep_ns(1);		/* they may be on other CPUs */
 	}
 	return false;
 }

@@ -3,12 +3,16 @@
  * Threads from creation to the last byte freed, and the component that brings them up.
  *
  * Who frees what, and when: nobody can free the stack it runs on. A joinable thread is freed by its
- * joiner, which runs only after the last switch away from it. A detached one is put on the list
- * thread_dead, with interrupts off up to its last switch; the idle thread and hx_thread_create()
- * empty that list, so no more memory waits there than died since the last creation.
+ * joiner, a detached one is put on the list thread_dead, which idle threads and hx_thread_create()
+ * empty, so no more memory waits there than died since the last creation. On one CPU either of them
+ * runs only after the last switch away from the thread. With several, both wait for that: a thread
+ * becomes DEAD under its run queue's lock, which is released after the switch, so whoever has seen
+ * it DEAD and had that lock then knows that no CPU is on its stack (thread_await_off()).
  */
 #include <hx/core/heap.h>
 #include <hx/core/init.h>
+#include <hx/core/log.h>
+#include <hx/core/smp.h>
 #include <hx/core/stack.h>
 #include <hx/core/string.h>
 
@@ -21,7 +25,7 @@ static struct hx_list thread_dead = HX_LIST_INIT(thread_dead);	/* thread_lock; n
 static struct hx_wait_queue thread_joins = HX_WAIT_QUEUE_INIT(thread_joins);	/* with a timeout */
 static uint32_t thread_last_id;		/* thread_lock */
 
-static struct hx_thread thread_main, thread_idle;
+static struct hx_thread thread_main, thread_idles[HX_CPUS];
 
 /* The first function of every thread. It comes out of the switch that started it. */
 static void thread_entry(void *arg)
@@ -45,7 +49,7 @@ static HX_ALWAYS_INLINE void thread_add(struct hx_thread *t)
 /* Its first intent: want, or the default. */
 static HX_ALWAYS_INLINE int thread_ask(struct hx_thread *t, const struct hx_intent *want)
 {
-	int err = HX_LIKELY(want == NULL) ? 0 : hx_intent_check(want, NULL);
+	int err = HX_LIKELY(want == NULL) ? 0 : sched_check_intent(want);
 
 	t->intent = NULL;
 	if (err == 0)
@@ -79,10 +83,15 @@ static HX_NOINLINE int thread_make(struct hx_thread *t, const struct hx_thread_p
 	t->prio = p->prio;
 	t->flags = (uint8_t)flags;
 	t->has_timeout = 0;
-	t->rq = sched_this_rq();
 	t->ran_cycles = 0;
 	t->n_switches = 0;
 	t->slice_ns = 0;
+	t->n_holds = 0;
+	if (HX_ENABLED(MUTEX_INHERIT)) {
+		t->base_prio = p->prio;
+		t->blocked_on = NULL;
+		t->owned = NULL;
+	}
 	t->joiner = NULL;
 	if (HX_ENABLED(MMU_SPACES))
 		t->space = NULL;
@@ -98,7 +107,8 @@ static HX_NOINLINE int thread_make(struct hx_thread *t, const struct hx_thread_p
 		return err;
 	hx_context_init(&t->ctx, stack, stack_bytes, thread_entry, t);
 	irq = hx_irq_save();
-	if (HX_ENABLED(DEBUG_ASSERT))
+	t->rq = sched_this_rq();
+	if (!HX_ENABLED(ONE_CPU) || HX_ENABLED(DEBUG_ASSERT))
 		t->state = HX_THREAD_NEW;
 	thread_add(t);
 	now = runq_make_ready(t, HX_ENQUEUE_NEW);
@@ -112,7 +122,21 @@ int hx_thread_init(struct hx_thread *t, const struct hx_thread_params *p)
 {
 	if (p->flags != 0)
 		return -HX_EINVAL;
+	t->stats = NULL;
 	return thread_make(t, p, p->stack, p->stack_bytes, HX_THREAD_STATIC | HX_THREAD_OWN_STACK);
+}
+
+/* With what is counted about it behind it, if anything is. */
+static HX_ALWAYS_INLINE struct hx_thread *thread_alloc(void)
+{
+	const size_t counts = HX_ENABLED(SCHED_STATS) ? sizeof(struct hx_thread_stats) : 0;
+	struct hx_thread *t = hx_alloc(sizeof(*t) + counts);
+
+	if (HX_ENABLED(SCHED_STATS) && t != NULL) {
+		t->stats = (struct hx_thread_stats *)(t + 1);
+		memset(t->stats, 0, sizeof(*t->stats));
+	}
+	return t;
 }
 
 int hx_thread_create(const struct hx_thread_params *p, struct hx_thread **out)
@@ -126,7 +150,7 @@ int hx_thread_create(const struct hx_thread_params *p, struct hx_thread **out)
 	if ((flags & ~HX_THREAD_DETACHED) != 0 || (flags == 0 && out == NULL))
 		return -HX_EINVAL;
 	thread_reap();
-	t = hx_alloc(sizeof(*t));
+	t = thread_alloc();
 	if (t == NULL)
 		return -HX_ENOMEM;
 	if (stack != NULL) {
@@ -163,30 +187,97 @@ static void thread_free(struct hx_thread *t)
 
 static void thread_free_idle(void)
 {
-	hx_context_fini(&thread_idle.ctx);
-	hx_stack_free(thread_idle.stack);
+	hx_context_fini(&thread_idles[0].ctx);
+	hx_stack_free(thread_idles[0].stack);
+}
+
+/* Until no CPU is on the stack of t, which ends or has ended. It has interrupts off by now. */
+static inline void thread_await_off(struct hx_thread *t)
+{
+	struct hx_runq *rq;
+
+	if (HX_CPUS == 1)
+		return;
+	while (__atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != HX_THREAD_DEAD) {
+		hx_cpu_relax();
+		hx_spin_poll();
+	}
+	rq = t->rq;
+	hx_runq_unlock(rq, hx_runq_lock(rq));
 }
 
 void thread_reap(void)
 {
 	struct hx_list *n;
+	struct hx_thread *t;
 
 	while (!hx_list_is_empty(&thread_dead)) {	/* just a hint; the pop has the lock */
 		hx_spin_lock(&thread_lock);
 		n = hx_list_pop_front(&thread_dead);
+		t = n != NULL ? HX_LIST_ENTRY(n, struct hx_thread, all_link) : NULL;
+		if (HX_ENABLED(THREAD_NODES) && t != NULL && t->n_holds != 0) {
+			hx_list_push_front(&thread_dead, n);	/* the next time */
+			t = NULL;
+		}
 		hx_spin_unlock(&thread_lock);
-		if (n != NULL)
-			thread_free(HX_LIST_ENTRY(n, struct hx_thread, all_link));
+		if (t == NULL)
+			break;
+		thread_await_off(t);
+		thread_free(t);
+		hx_resched_point();
 	}
+}
+
+struct hx_thread *thread_hold(uint32_t id)
+{
+	struct hx_thread *t = NULL;
+	struct hx_list *n;
+
+	hx_spin_lock(&thread_lock);
+	HX_LIST_FOREACH(n, &thread_all) {
+		t = HX_LIST_ENTRY(n, struct hx_thread, all_link);
+		if (t->id >= id)
+			break;
+	}
+	if (t != NULL && t->id == id)
+		t->n_holds++;
+	else
+		t = NULL;
+	hx_spin_unlock(&thread_lock);
+	return t;
+}
+
+void thread_release(struct hx_thread *t)
+{
+	hx_spin_lock(&thread_lock);
+	t->n_holds--;
+	hx_spin_unlock(&thread_lock);
+}
+
+/* Nothing of self is looked at after this but by who has had rq's lock. The lock of joins is held,
+ * and dropped. */
+static HX_ALWAYS_INLINE void thread_leave(struct hx_runq *rq, struct hx_thread *self,
+					  struct hx_thread *joiner)
+{
+	struct hx_thread *next;
+
+	if (!HX_ENABLED(ONE_CPU) && joiner != NULL)
+		runq_make_ready(joiner, HX_ENQUEUE_WAKE);
+	quiet_lock(&rq->lock);
+	self->state = HX_THREAD_DEAD;
+	runq_leave(rq, self, HX_LEAVE_EXIT);
+	next = HX_ENABLED(ONE_CPU) && joiner != NULL ? runq_replace(rq, joiner, HX_ENQUEUE_WAKE)
+	       : runq_next(rq);
+	quiet_unlock(&thread_joins.lock);
+	runq_switch(rq, self, next);
 }
 
 void hx_thread_exit(int exit_value)
 {
-	struct hx_thread *self = hx_thread_self(), *joiner, *next;
-	struct hx_runq *rq = sched_this_rq();
+	struct hx_thread *self = hx_thread_self(), *joiner;
 
 	hx_assert_can_sleep();
-	/* From here to the last switch nobody else runs on this CPU, so nobody frees our stack. */
+	/* From here to the last switch nobody else runs on this CPU. */
 	hx_irq_disable();
 	if (HX_UNLIKELY(self->flags & HX_THREAD_DETACHED)) {
 		quiet_lock(&thread_lock);
@@ -196,22 +287,15 @@ void hx_thread_exit(int exit_value)
 	}
 	quiet_lock(&thread_joins.lock);
 	self->exit_value = exit_value;
-	self->state = HX_THREAD_DEAD;
 	joiner = self->joiner;
 	/* One that has timed out is not BLOCKED any more; it finds us DEAD when it runs. */
-	if (joiner == NULL || joiner->state != HX_THREAD_BLOCKED) {
-		quiet_lock(&rq->lock);
-		runq_leave(rq, self, HX_LEAVE_EXIT);
-		next = runq_next(rq);
-	} else {
-		if (HX_UNLIKELY(joiner->has_timeout))
-			wait_end(joiner, 0);
-		quiet_lock(&rq->lock);
-		runq_leave(rq, self, HX_LEAVE_EXIT);
-		next = runq_replace(rq, joiner, HX_ENQUEUE_WAKE);
+	if (joiner != NULL && joiner->state != HX_THREAD_BLOCKED)
+		joiner = NULL;
+	if (joiner != NULL && HX_UNLIKELY(joiner->has_timeout)) {
+		hx_list_unlink(&joiner->wait_link);
+		wait_end(joiner, 0);
 	}
-	quiet_unlock(&thread_joins.lock);
-	runq_switch(rq, self, next);
+	thread_leave(sched_this_rq(), self, joiner);
 	hx_bug("thread %u ran after its end", self->id);
 }
 
@@ -230,7 +314,7 @@ static int thread_wait_for(struct hx_thread *t, hx_ns_t timeout_ns)
 		self->state = HX_THREAD_BLOCKED;
 		quiet_unlock(&thread_joins.lock);
 		runq_switch(rq, self, runq_next(rq));
-		quiet_unlock(&rq->lock);
+		quiet_unlock(&sched_this_rq()->lock);
 		return 0;
 	}
 	err = wait_and_drop(&thread_joins, timeout_ns);
@@ -259,11 +343,16 @@ static int thread_wait_end(struct hx_thread *t, hx_ns_t timeout_ns)
 		quiet_unlock(&thread_joins.lock);
 	}
 	if (err == 0) {
+		thread_await_off(t);
 		quiet_lock(&thread_lock);
 		hx_list_unlink(&t->all_link);
 		quiet_unlock(&thread_lock);
 	}
 	hx_irq_restore(flags);
+	/* Nobody finds it any more; who found it before looks at it only briefly. */
+	while (HX_ENABLED(THREAD_NODES) && err == 0 && HX_UNLIKELY(
+	       __atomic_load_n(&t->n_holds, __ATOMIC_ACQUIRE) != 0))
+		hx_sleep_ns(1);
 	return err;
 }
 
@@ -320,9 +409,9 @@ static int thread_idle_fn(void *arg)
 static void thread_make_static(struct hx_thread *t, const char *name, uint8_t prio, uint8_t flags)
 {
 	memset(t, 0, sizeof(*t));
-	t->prio = prio;
+	t->prio = t->base_prio = prio;
 	t->flags = flags | HX_THREAD_STATIC;
-	t->rq = sched_this_rq();
+	t->rq = &sched_rqs[hx_percpu()->cpu];
 	t->intent = &hx_intent_default;
 	hx_strlcpy(t->name, name, sizeof(t->name));
 	thread_add(t);
@@ -334,27 +423,56 @@ static void thread_forget_all(void)
 	thread_last_id = 0;
 }
 
+/* Another CPU: what it runs on becomes its idle thread. Nobody else waits for it here, so one whose
+ * scheduler does not start just halts. */
+static HX_UNUSED void thread_cpu_main(unsigned cpu)
+{
+	struct hx_thread *idle = &thread_idles[cpu];
+	char name[] = "idle/00";
+	int err;
+
+	name[5] = (char)('0' + cpu / 10);
+	name[6] = (char)('0' + cpu % 10);
+	thread_make_static(idle, name, HX_PRIO_LOWEST, HX_THREAD_IDLE | HX_THREAD_OWN_STACK);
+	err = sched_start_cpu(idle, idle);
+	if (err != 0) {
+		hx_error("threads", "cpu %u: scheduler %s does not start (%s): left out", cpu,
+			 sched_ops()->name, hx_strerror(err));
+		hx_spin_lock(&thread_lock);
+		hx_list_unlink(&idle->all_link);
+		hx_spin_unlock(&thread_lock);
+		hx_smp_stop_self();
+	}
+	time_tick_start();
+	hx_irq_enable();
+	sched_idle_loop();
+}
+
 /* The boot flow becomes thread 1 "main"; thread 2 is the boot CPU's idle thread. */
 static int threads_init(void)
 {
 	size_t stack_bytes;
+	struct hx_thread *idle = &thread_idles[0];
 	void *stack;
 	int err = hx_stack_alloc(&stack, &stack_bytes);
 
 	if (err != 0)
 		return err;
 	thread_make_static(&thread_main, "main", HX_PRIO_DEFAULT, HX_THREAD_OWN_STACK);
-	thread_make_static(&thread_idle, "idle", HX_PRIO_LOWEST, HX_THREAD_IDLE);
-	thread_idle.fn = thread_idle_fn;
-	thread_idle.stack = stack;
-	thread_idle.stack_bytes = stack_bytes;
-	hx_context_init(&thread_idle.ctx, stack, stack_bytes, thread_entry, &thread_idle);
-	err = sched_start(&thread_main, &thread_idle);
+	if (HX_ENABLED(SCHED_STATS))
+		thread_main.stats = &stats_main;
+	thread_make_static(idle, "idle", HX_PRIO_LOWEST, HX_THREAD_IDLE);
+	idle->fn = thread_idle_fn;
+	idle->stack = stack;
+	idle->stack_bytes = stack_bytes;
+	hx_context_init(&idle->ctx, stack, stack_bytes, thread_entry, idle);
+	err = sched_start(&thread_main, idle);
 	if (err != 0) {
 		thread_forget_all();
 		thread_free_idle();
 		return err;
 	}
+	hx_smp_set_cpu_main(HX_CPUS > 1 ? thread_cpu_main : NULL);
 	time_tick_start();
 	hx_irq_enable();
 	return 0;
@@ -372,7 +490,7 @@ static void threads_shutdown(void)
 	HX_LIST_FOREACH(n, &thread_all)
 		sched_drop(HX_LIST_ENTRY(n, struct hx_thread, all_link));
 	sched_stop();
-	if (self != &thread_idle)
+	if (self != &thread_idles[0])
 		thread_free_idle();
 	thread_forget_all();
 }

@@ -5,16 +5,23 @@
  * hot path; each exists once in the source and is expanded where a switch begins.
  *
  * Invariants; the checks in the code cite them by number:
- *	1 A thread is RUNNING on exactly one CPU, or READY at the provider, or neither.
+ *	1 A thread is RUNNING on exactly one CPU, or READY at the provider of exactly one run queue,
+ *	  or neither.
  *	2 state == READY <=> enqueued, except for idle threads, which are never enqueued.
  *	3 rq->n_ready is the number of threads enqueued and not yet picked or dequeued.
  *	4 A BLOCKED thread is on exactly one wait queue, or in one thread's joiner field, or both;
- *	  its timer runs only if has_timeout.
+ *	  its timer wakes it only if has_timeout.
  *	5 The run queue lock is taken by the old flow before a switch and released by the new one.
+ *	  So who holds the lock of t->rq and sees t not RUNNING knows that no CPU is on its stack.
+ *	6 t->rq changes only under the lock of the queue that it names, and only to another queue's
+ *	  owner or while t is on no queue. Whoever wants a thread takes that lock and looks again
+ *	  (runq_lock_of()). Two run queue locks are never held at once.
+ *	7 percpu->need_resched is written by others than its CPU only under its run queue's lock.
  */
 #ifndef HX_THREAD_PRIV_H
 #define HX_THREAD_PRIV_H
 
+#include <hx/config/core_names.h>
 #include <hx/config/core_thread.h>
 #include <hx/config/hal_paging.h>
 #include <hx/core/assert.h>
@@ -22,15 +29,19 @@
 #include <hx/core/thread.h>
 #include <hx/core/wait.h>
 #include <hx/hal/cpu.h>
+#include <hx/hal/percpu.h>
+#include <hx/hal/smp.h>
 #include <hx/hal/space.h>
 #include <hx/hal/timer.h>
 #include <sole_sched.h>
 
 /* ---- sched.c */
-extern struct hx_runq sched_rq;		/* the boot CPU's */
+extern struct hx_runq sched_rqs[HX_CPUS];
 extern const void *sched_slot;		/* who sits in the slot "scheduler" */
 
 HX_MUST_CHECK int sched_start(struct hx_thread *first, struct hx_thread *idle);
+/* This CPU gets a run queue and the thread it is running. 0, or what the provider says. */
+HX_MUST_CHECK int sched_start_cpu(struct hx_thread *first, struct hx_thread *idle);
 void sched_stop(void);
 void sched_drop(struct hx_thread *t);
 HX_NORETURN HX_COLD void sched_bad_pick(struct hx_runq *rq, const struct hx_thread *t);
@@ -39,40 +50,95 @@ void sched_preempt(void);
 /* space.c: the end of a switch to a thread that runs in a space. */
 void sched_switch_space(struct hx_thread *prev, struct hx_thread *next);
 void sched_tick(void);
+/* t's priority or intent is another now; its run queue's lock is held. */
+void sched_changed(struct hx_runq *rq, struct hx_thread *t, bool less_urgent);
+
+/* ---- change.c */
+/* Ask the provider whether t may have this intent; NULL: t ends. */
+int sched_admit(struct hx_thread *t, const struct hx_intent *want);
+/* hx_intent_check(), and that a CPU which runs is named. */
+HX_MUST_CHECK int sched_check_intent(const struct hx_intent *want);
+/* t's effective priority; locks its run queue. */
+void sched_set_prio(struct hx_thread *t, uint8_t prio);
+
+/* ---- place.c, with several CPUs */
+extern uint64_t cpus_running;		/* atomic: a bit per CPU that runs threads */
+extern uint64_t cpus_idle;		/* atomic: a hint; who claims a CPU clears its bit */
+/* rq's lock is held, t is on no queue: bring it to where it may run, make it ready, unlock. */
+bool sched_arrive(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueue_why why);
+/* Interrupts off, no lock: take threads from a CPU that has at least two more than this one. */
+bool sched_pull(struct hx_runq *rq);
+/* Interrupts off: rq->leaving goes on another CPU. */
+void sched_send_off(struct hx_runq *rq);
+/* Interrupts off: wakers may count on this CPU, or not. */
+void sched_idle_begin(const struct hx_runq *rq);
+void sched_idle_end(const struct hx_runq *rq);
 
 /* ---- thread.c */
 extern struct hx_spinlock thread_lock;
 void thread_reap(void);
-/* The thread with the lowest id above `after`, copied under the lock; false: none. */
-struct thread_info {
-	uint64_t ran_cycles, n_switches;
-	size_t stack_bytes;
-	uint32_t id, slice_ns;
-	uint8_t state, prio;
-	char name[HX_THREAD_NAME_MAX];
-};
-bool thread_info_after(uint32_t after, struct thread_info *out);
-
-/* ---- sched.c; also for intents */
-/* Ask the provider whether t may have this intent; NULL: t ends. */
-int sched_admit(struct hx_thread *t, const struct hx_intent *want);
+/* The thread with that id, which is not freed before thread_release(); NULL: there is none. */
+struct hx_thread *thread_hold(uint32_t id);
+void thread_release(struct hx_thread *t);
 
 /* ---- wait.c */
 /* hx_wait_locked() that does not take q->lock again; interrupts stay off; timeout_ns is not 0. */
 int wait_and_drop(struct hx_wait_queue *q, hx_ns_t timeout_ns);
-/* Take t, a waiter of a queue whose lock is held, off it and make it ready. */
-void wait_wake(struct hx_thread *t, int result);
+/* The same for a caller who is on q already. */
+int wait_queued(struct hx_wait_queue *q, hx_ns_t timeout_ns);
+
+/* ---- inherit.c, with CONFIG_MUTEX_INHERIT. m->queue.lock is held. */
+/* self waits for m from now on. -HX_EDEADLK: for ever, it would; nothing changed then. */
+HX_MUST_CHECK int inherit_wait(struct hx_mutex *m, struct hx_thread *self);
+#define MUTEX_WAITERS	((uintptr_t)1)	/* in m->owner: somebody may wait */
+/* Who owns m after self, off the queue now and to be made ready; NULL: nobody waits. self gives
+ * back what it inherited through m. */
+struct hx_thread *inherit_hand_over(struct hx_mutex *m, struct hx_thread *self);
+/* t waits no more: off the queue with it. */
+void inherit_give_up(struct hx_thread *t);
+/* t's own priority is another. */
+void inherit_set_base(struct hx_thread *t, uint8_t prio);
+HX_NORETURN HX_COLD void inherit_bug(struct hx_mutex *m);
 
 static inline struct hx_thread *wait_first(struct hx_wait_queue *q)
 {
-	struct hx_list *n = hx_list_first(&q->waiters);
+	struct hx_list *n = q->waiters.next;
 
-	return n != NULL ? HX_LIST_ENTRY(n, struct hx_thread, wait_link) : NULL;
+	return n != &q->waiters ? HX_LIST_ENTRY(n, struct hx_thread, wait_link) : NULL;
 }
 
 /* ---- timer.c */
 void time_tick_start(void);
 void time_tick_stop(void);
+
+/* ---- stats.c, with CONFIG_SCHED_STATS */
+#define STATS_BUCKETS	34	/* 1 ns .. 8 s and beyond */
+
+/* Field keys: q as the thread's. */
+struct hx_thread_stats {
+	uint64_t since_cycles;		/* q when it became ready, or blocked */
+	uint64_t waited_cycles;		/* q ready and not running */
+	uint64_t slept_cycles;		/* q blocked */
+	uint64_t n_wakes, n_moved;	/* q */
+	bool woken;			/* q and has not run since */
+	uint32_t latency[STATS_BUCKETS]; /* q from wake to run: bucket n is below 2^n ns */
+};
+
+extern struct hx_thread_stats stats_main;
+void stats_ready(struct hx_thread_stats *s, enum hx_enqueue_why why);
+void stats_switch(struct hx_thread *prev, struct hx_thread *next, uint64_t now);
+
+/* ---- nodes.c */
+/* The thread with the lowest id above `after`, copied under the locks; false: none. */
+struct thread_info {
+	uint64_t ran_cycles, n_switches;
+	size_t stack_bytes;
+	uint32_t id, slice_ns, cpu;
+	uint8_t state, prio, base_prio;
+	char name[HX_THREAD_NAME_MAX];
+	struct hx_thread_stats stats;	/* with CONFIG_SCHED_STATS, else zero */
+};
+bool thread_info_after(uint32_t after, struct thread_info *out);
 
 /* ---- the hot path */
 static inline const struct hx_sched_ops *sched_ops(void)
@@ -80,9 +146,16 @@ static inline const struct hx_sched_ops *sched_ops(void)
 	return hx_sched_is_sole ? hx_sched_sole : sched_slot;
 }
 
+/* Interrupts off, or the answer may be another CPU's by now. */
 static inline struct hx_runq *sched_this_rq(void)
 {
-	return &sched_rq;
+	return HX_ENABLED(ONE_CPU) ? &sched_rqs[0] : hx_percpu()->runq;
+}
+
+/* Who runs there; rq's lock is held. */
+static inline struct hx_thread *runq_current(const struct hx_runq *rq)
+{
+	return HX_ENABLED(ONE_CPU) ? hx_thread_self() : hx_percpu_of(rq->cpu)->current;
 }
 
 /*
@@ -110,6 +183,8 @@ static HX_ALWAYS_INLINE void runq_enqueue(struct hx_runq *rq, struct hx_thread *
 {
 	hx_assert_held(&rq->lock);
 	hx_assert(t->state != HX_THREAD_READY && t->rq == rq);
+	if (HX_ENABLED(SCHED_STATS) && t->stats != NULL)
+		stats_ready(t->stats, why);
 	t->state = HX_THREAD_READY;
 	sched_ops()->enqueue(rq, t, why);
 }
@@ -155,6 +230,8 @@ static HX_ALWAYS_INLINE void runq_switch(struct hx_runq *rq, struct hx_thread *p
 {
 	uint64_t now = hx_cycles();
 
+	if (HX_ENABLED(SCHED_STATS))
+		stats_switch(prev, next, now);
 	prev->ran_cycles += now;
 	next->ran_cycles -= now;
 	rq->started_cycles = now;
@@ -203,22 +280,43 @@ static HX_ALWAYS_INLINE void runq_rotate(struct hx_runq *rq, struct hx_thread *s
 		self->state = HX_THREAD_RUNNING;
 }
 
-static HX_ALWAYS_INLINE struct hx_runq *runq_of(const struct hx_thread *t)
+/* That CPU is to switch as soon as it can, for that reason. rq's lock is held. */
+static HX_ALWAYS_INLINE void runq_ask(struct hx_runq *rq, enum hx_enqueue_why why)
 {
-	return HX_ENABLED(ONE_CPU) ? sched_this_rq() : t->rq;
+	if (HX_ENABLED(ONE_CPU) || rq->cpu == hx_percpu()->cpu) {
+		hx_percpu()->need_resched = why;
+		return;
+	}
+	hx_percpu_of(rq->cpu)->need_resched = why;
+	if (HX_CPUS > 1)
+		hx_ipi_send(rq->cpu, HX_IPI_RESCHED);
 }
 
-/* A new or woken thread becomes ready. Interrupts off. True: it should run at once, and a
- * preemption is due. An idle CPU always takes it. */
-static HX_ALWAYS_INLINE bool runq_make_ready(struct hx_thread *t, enum hx_enqueue_why why)
+/* The run queue of t, locked; interrupts off. */
+static inline struct hx_runq *runq_lock_of(struct hx_thread *t)
 {
-	struct hx_runq *rq = runq_of(t);
-	bool now;
+	struct hx_runq *rq = HX_ENABLED(ONE_CPU) ? sched_this_rq()
+			     : __atomic_load_n(&t->rq, __ATOMIC_RELAXED);
 
 	quiet_lock(&rq->lock);
+	while (!HX_ENABLED(ONE_CPU) && t->rq != rq) {
+		quiet_unlock(&rq->lock);
+		rq = __atomic_load_n(&t->rq, __ATOMIC_RELAXED);
+		quiet_lock(&rq->lock);
+	}
+	return rq;
+}
+
+/* t, which is on no queue, becomes ready on this CPU, whose run queue is locked; unlocks it. True:
+ * a preemption is due. Idle always gives way. */
+static HX_ALWAYS_INLINE bool runq_arrive_here(struct hx_runq *rq, struct hx_thread *t,
+					      enum hx_enqueue_why why)
+{
+	bool now;
+
 	rq->n_ready++;
 	runq_enqueue(rq, t, why);
-	now = (why != HX_ENQUEUE_NEW && hx_thread_self() == rq->idle) ||
+	now = (!(HX_ENABLED(ONE_CPU) && why == HX_ENQUEUE_NEW) && hx_thread_self() == rq->idle) ||
 	      (sched_ops()->preempts != NULL && sched_ops()->preempts(rq, t, hx_thread_self()));
 	if (now)
 		hx_percpu()->need_resched = HX_ENQUEUE_PREEMPT;
@@ -226,15 +324,35 @@ static HX_ALWAYS_INLINE bool runq_make_ready(struct hx_thread *t, enum hx_enqueu
 	return now;
 }
 
-/* Take t off its wait queue, whose lock is held; it then has to be made ready. */
+/* A new or woken thread becomes ready. Interrupts off. True: it should run here and at once. */
+static HX_ALWAYS_INLINE bool runq_make_ready(struct hx_thread *t, enum hx_enqueue_why why)
+{
+	/* Nobody moves a thread that waits, or is new. */
+	struct hx_runq *rq = HX_ENABLED(ONE_CPU) ? sched_this_rq() : t->rq;
+
+	quiet_lock(&rq->lock);
+	/* The way of most: it was here, may run here, and no other CPU that it may run on idles. */
+	if (HX_ENABLED(ONE_CPU) ||
+	    HX_LIKELY(rq == sched_this_rq() && (t->intent->affinity & (rq->bit |
+		      __atomic_load_n(&cpus_idle, __ATOMIC_RELAXED))) == rq->bit))
+		return runq_arrive_here(rq, t, why);
+	return sched_arrive(rq, t, why);
+}
+
+/* t, off its wait queue, whose lock is held, is to be made ready by the caller. Its timer may still
+ * fire, to no effect; t stops it when it runs. */
 static HX_ALWAYS_INLINE void wait_end(struct hx_thread *t, int result)
 {
-	hx_list_unlink(&t->wait_link);
 	t->wake_result = result;
-	if (HX_UNLIKELY(t->has_timeout)) {
-		t->has_timeout = 0;
-		hx_timer_cancel(&t->timeout);
-	}
+	t->has_timeout = 0;
+}
+
+/* Take t, a waiter of a queue whose lock is held, off it and make it ready. */
+static HX_ALWAYS_INLINE void wait_wake(struct hx_thread *t, int result)
+{
+	hx_list_unlink(&t->wait_link);
+	wait_end(t, result);
+	runq_make_ready(t, HX_ENQUEUE_WAKE);
 }
 
 #endif

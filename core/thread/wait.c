@@ -6,9 +6,10 @@
  * lock, so whoever comes second finds it gone. The timer's function runs in the tick, takes the
  * queue's lock and looks whether the thread still waits there with this timeout.
  *
- * With one CPU the interrupt that expires a timer keeps interrupts off from taking it off the tree
- * to the end of its function, so neither the thread nor its queue can go away in between. With
- * more, hx_timer_cancel() has to wait for a function that runs elsewhere.
+ * The function may run on another CPU at that moment, with the thread and its queue in its hands.
+ * So a thread that waited with a timeout cancels the timer before it returns, without any lock, and
+ * hx_timer_cancel() waits for a function that is under way: after that neither is looked at any
+ * more. The waker leaves the timer alone: it holds the queue's lock, which that function may want.
  */
 #include <hx/hal/timer.h>
 
@@ -27,38 +28,70 @@ static void wait_timed_out(struct hx_timer *timer)
 	struct hx_wait_queue *q = t->waits_on;
 
 	hx_spin_acquire_(&q->lock);
-	if (t->has_timeout && t->waits_on == q && !timer->node.linked)
-		wait_wake(t, -HX_ETIMEDOUT);
+	if (t->has_timeout) {
+		if (HX_ENABLED(MUTEX_INHERIT) && t->blocked_on != NULL)
+			inherit_give_up(t);
+		else
+			hx_list_unlink(&t->wait_link);
+		wait_end(t, -HX_ETIMEDOUT);
+		runq_make_ready(t, HX_ENQUEUE_WAKE);
+	}
 	hx_spin_release_(&q->lock);
 }
 
-static HX_NOINLINE void wait_arm(struct hx_thread *self, struct hx_wait_queue *q,
+static void wait_arm(struct hx_thread *self, struct hx_wait_queue *q,
 				 hx_ns_t timeout_ns)
 {
 	self->has_timeout = 1;
 	self->waits_on = q;
 	self->timeout.node.linked = 0;
+	self->timeout.cpu = hx_percpu()->cpu;
 	self->timeout.fn = wait_timed_out;
 	hx_timer_start(&self->timeout, deadline_after(timeout_ns));
 }
 
-int wait_and_drop(struct hx_wait_queue *q, hx_ns_t timeout_ns)
+/* Off the CPU until woken; q->lock is held, and dropped. */
+static HX_ALWAYS_INLINE int wait_block(struct hx_wait_queue *q, struct hx_thread *self)
 {
-	struct hx_thread *self = hx_thread_self();
 	struct hx_runq *rq = sched_this_rq();
 
 	hx_assert_held(&q->lock);
 	hx_assert(hx_percpu()->irq_depth == 0 && hx_percpu()->preempt_off == 0);
-	hx_list_push_back(&q->waiters, &self->wait_link);
-	if (HX_UNLIKELY(timeout_ns != HX_FOREVER))
-		wait_arm(self, q, timeout_ns);
 	quiet_lock(&rq->lock);
 	runq_leave(rq, self, HX_LEAVE_BLOCK);
 	self->state = HX_THREAD_BLOCKED;
 	hx_spin_release_(&q->lock);	/* not before: a waker must find it off the CPU */
 	runq_switch(rq, self, runq_next(rq));
-	quiet_unlock(&rq->lock);
+	quiet_unlock(&sched_this_rq()->lock);
 	return self->wake_result;
+}
+
+static HX_NOINLINE int wait_timed(struct hx_wait_queue *q, struct hx_thread *self,
+				  hx_ns_t timeout_ns)
+{
+	int result;
+
+	wait_arm(self, q, timeout_ns);
+	result = wait_block(q, self);
+	hx_timer_cancel(&self->timeout);
+	return result;
+}
+
+int wait_queued(struct hx_wait_queue *q, hx_ns_t timeout_ns)
+{
+	if (timeout_ns != HX_FOREVER)
+		return wait_timed(q, hx_thread_self(), timeout_ns);
+	return wait_block(q, hx_thread_self());
+}
+
+int wait_and_drop(struct hx_wait_queue *q, hx_ns_t timeout_ns)
+{
+	struct hx_thread *self = hx_thread_self();
+
+	hx_list_push_back(&q->waiters, &self->wait_link);
+	if (HX_UNLIKELY(timeout_ns != HX_FOREVER))
+		return wait_timed(q, self, timeout_ns);
+	return wait_block(q, self);
 }
 
 int hx_wait_locked(struct hx_wait_queue *q, hx_ns_t timeout_ns)
@@ -70,12 +103,6 @@ int hx_wait_locked(struct hx_wait_queue *q, hx_ns_t timeout_ns)
 	result = wait_and_drop(q, timeout_ns);
 	hx_spin_acquire_(&q->lock);
 	return result;
-}
-
-void wait_wake(struct hx_thread *t, int result)
-{
-	wait_end(t, result);
-	runq_make_ready(t, HX_ENQUEUE_WAKE);
 }
 
 unsigned hx_wake_one_locked(struct hx_wait_queue *q)

@@ -10,7 +10,10 @@
  *
  * Its sched_priv words are garbage until admit or the enqueue for NEW fills them. leave says why
  * the running thread goes: for YIELD, PREEMPT and SLICE an enqueue with the same word follows at
- * once, for BLOCK and EXIT none.
+ * once, for MOVE one at another CPU's run queue, for BLOCK and EXIT none. A thread that was stolen
+ * or dequeued from one run queue and goes to another is enqueued there with MOVE; one that is woken
+ * comes with WAKE wherever it goes. So what a provider keeps in a thread that is not enqueued must
+ * mean the same on every CPU.
  *
  * A thread that is ready but may not run yet (its budget is used up) is enqueued and held: the
  * provider counts it in rq->n_held and gives it from pick only when it let it go again, from a
@@ -36,29 +39,33 @@
 
 struct hx_text;
 
-/* Field keys: c constant after init, q own lock. */
+/* Field keys: c constant after init, q own lock, o the CPU itself, interrupts off. */
 struct hx_runq {
 	struct hx_spinlock lock;	/* rank HX_RANK_RUNQ, interrupts off */
 	struct hx_thread *idle;		/* c */
 	uint32_t n_ready;		/* q enqueued at the provider; kept by core */
 	uint32_t n_held;		/* q of these, how many may not run yet; the provider's */
 	uint32_t cpu;			/* c */
-	uint32_t reserved;
+	uint32_t balance_ticks;		/* o until this CPU looks whether others have too much */
 	struct hx_thread *must_leave;	/* q who got HX_TICK_OFF and runs still; kept by core */
 	void *priv;			/* c provider's own, from its init */
 	struct hx_list ready;		/* q for providers that need just one list */
 	uint64_t started_cycles;	/* q current was put on the CPU, or last ticked */
 	uint64_t n_switches, n_preempted;	/* q */
-};
+	struct hx_thread *must_move;	/* q who may not run here any more, and still does */
+	struct hx_thread *leaving;	/* q goes to another CPU; idle sends it off */
+	uint64_t bit;			/* c 1 << cpu */
+	uint64_t n_moved;		/* q threads that came from other CPUs */
+} HX_ALIGNED(64);
 
 enum hx_enqueue_why {
-	HX_ENQUEUE_WAKE,	/* woken */
+	HX_ENQUEUE_WAKE,	/* woken, perhaps on another CPU than it left */
 	HX_ENQUEUE_NEW,		/* first time: its sched_priv words are garbage, or admit's */
 	HX_ENQUEUE_YIELD,	/* gave up the CPU by itself */
 	HX_ENQUEUE_PREEMPT,	/* taken off the CPU by something more urgent */
 	HX_ENQUEUE_SLICE,	/* its slice or its budget ended */
 	HX_ENQUEUE_CHANGE,	/* taken off the queue to change its priority or intent */
-	HX_ENQUEUE_MOVE,	/* comes from another CPU's run queue */
+	HX_ENQUEUE_MOVE,	/* was ready, or ran, on another CPU; leave: goes to another one */
 	HX_LEAVE_BLOCK,		/* only for leave: waits, or ... */
 	HX_LEAVE_EXIT,		/* ... ends */
 };
@@ -101,6 +108,12 @@ struct hx_sched_ops {
 	/* [R] optional; a line or more for /sched/runq/<cpu>. */
 	void (*show)(struct hx_runq *rq, struct hx_text *out);
 };
+
+/* For steal: may t, ready on some CPU, be taken to that one? Run queue lock held. */
+static inline bool hx_sched_may_move(const struct hx_thread *t, unsigned cpu)
+{
+	return (t->intent->affinity >> cpu & 1) != 0 && (t->intent->flags & HX_INTENT_PINNED) == 0;
+}
 
 /**
  * hx_runq_lock() - for a provider's own timers: lock a run queue.

@@ -10,11 +10,14 @@
  *	                 |  +--- yield, ----+  | wait, sleep, join, lock
  *	                 |       preempt       v
  *	                 +------ wake ------ BLOCKED
+ *
+ * From READY to READY on another CPU, and from RUNNING to there, a thread is MOVING for a moment.
  */
 #ifndef HX_CORE_THREAD_H
 #define HX_CORE_THREAD_H
 
 #include <hx/base.h>
+#include <hx/config/core_thread.h>
 #include <hx/core/intent.h>
 #include <hx/core/list.h>
 #include <hx/core/rbtree.h>
@@ -32,30 +35,39 @@ enum hx_thread_state {
 	HX_THREAD_RUNNING,	/* on a CPU */
 	HX_THREAD_BLOCKED,	/* on a wait queue, perhaps with a timeout */
 	HX_THREAD_DEAD,		/* ended; waits for its join */
+	HX_THREAD_MOVING,	/* on no run queue, on its way to another CPU's */
 };
 
 struct hx_runq;
 struct hx_mmu_space;
+struct hx_mutex;
+struct hx_thread_stats;
 
-/* A one-shot timer; fn runs in interrupt context with interrupts off. Field key: t timers lock. */
+/*
+ * A one-shot timer; fn runs in interrupt context with interrupts off, on the CPU that started it.
+ * Field key: t lock of the timers of that CPU.
+ */
 struct hx_timer {
 	struct hx_rb_node node;			/* t */
 	hx_ns_t deadline_ns;			/* t absolute */
 	void (*fn)(struct hx_timer *timer);	/* constant while started */
+	uint32_t cpu;				/* t where it is, or was last */
+	uint32_t reserved;
 };
 
 /*
- * Field keys: c constant after creation, q run queue lock, w lock of the wait queue it is on,
- * j lock of all joins, s itself only, T lock of the table of all threads.
+ * Field keys: c constant after creation, q lock of the run queue that rq names, w lock of the wait
+ * queue it is on, i lock of all priority inheritance, j lock of all joins, s itself only, T lock of
+ * the table of all threads. Two letters: written under both, so read under either.
  */
 struct hx_thread {
 	struct hx_context ctx;			/* q valid while not running */
 	uint8_t state;				/* q enum hx_thread_state; READY: at the provider */
-	uint8_t prio;				/* q 0..139 */
+	uint8_t prio;				/* qi 0..139; its own, or inherited */
 	uint8_t flags;				/* c enum hx_thread_flags */
 	uint8_t has_timeout;			/* w its timer was started for this wait */
 	uint32_t id;				/* c from 1, never reused within 2^32 */
-	struct hx_runq *rq;			/* c its CPU's run queue */
+	struct hx_runq *rq;			/* q its CPU's run queue, or where it was last */
 	struct hx_list run_link;		/* q for the provider's queue */
 	uint64_t sched_priv[10];		/* q the provider's words */
 	const struct hx_intent *intent;		/* q never NULL */
@@ -63,13 +75,19 @@ struct hx_thread {
 	uint64_t ran_cycles;			/* q total; while it runs, less its start */
 	uint64_t n_switches;			/* q times put on a CPU */
 	uint32_t slice_ns;			/* q 0: the provider's default */
+	uint32_t n_holds;			/* T who looks at it; not freed meanwhile */
 	int32_t wake_result;			/* w 0, or -HX_ETIMEDOUT */
+	uint8_t base_prio;			/* i its own priority */
+	uint8_t reserved[3];
 	struct hx_list wait_link;		/* w */
 	struct hx_wait_queue *waits_on;		/* w valid if has_timeout */
 	struct hx_timer timeout;		/* w valid if has_timeout */
+	struct hx_mutex *blocked_on;		/* iw the mutex it waits for; NULL: none */
+	struct hx_mutex *owned;			/* i mutexes of its that others wait for */
+	struct hx_thread_stats *stats;		/* c NULL: not counted */
 	struct hx_thread *joiner;		/* j who waits in hx_thread_join() */
 	int32_t exit_value;			/* j */
-	uint32_t reserved;
+	uint32_t reserved2;
 	int (*fn)(void *arg);			/* c */
 	void *arg;				/* c */
 	void *stack;				/* c lowest byte; NULL: the boot stack */
@@ -160,6 +178,18 @@ int hx_thread_join(struct hx_thread *t, hx_ns_t timeout_ns, int *exit_value);
 HX_NORETURN void hx_thread_exit(int exit_value);
 
 /**
+ * hx_resched_now() - switch if that is due and allowed here; what hx_resched_point() calls.
+ *
+ * Returns: when it is this thread's turn again.
+ * Context: any; does nothing where switching is not allowed.
+ * Locks:   takes HX_RANK_RUNQ.
+ * Owner:   -
+ * Cost:    one switch.
+ * Source:  -
+ */
+void hx_resched_now(void);
+
+/**
  * hx_yield() - let another ready thread run, if the scheduler sees one.
  *
  * Returns: when it is this thread's turn again.
@@ -170,6 +200,14 @@ HX_NORETURN void hx_thread_exit(int exit_value);
  * Source:  -
  */
 void hx_yield(void);
+
+/* For long loops in the kernel: with CONFIG_PREEMPT_VOLUNTARY somebody more urgent, or whose turn
+ * it is, runs here; with the other kinds of preemption it is nothing. Thread, nothing held. */
+static inline void hx_resched_point(void)
+{
+	if (HX_ENABLED(PREEMPT_VOLUNTARY) && HX_UNLIKELY(hx_percpu()->need_resched))
+		hx_resched_now();
+}
 
 /**
  * hx_sleep_ns() - do nothing for at least so long.
@@ -187,11 +225,12 @@ void hx_sleep_ns(hx_ns_t ns);
 /**
  * hx_thread_set_prio() - make a thread more or less urgent.
  * @t:    a thread that was not joined yet
- * @prio: 0..HX_PRIO_LOWEST, lower is more urgent
+ * @prio: 0..HX_PRIO_LOWEST, lower is more urgent; while it owns a mutex that somebody more urgent
+ *        waits for, it stays as urgent as that one
  *
  * Returns: 0; -HX_ERANGE.
  * Context: any but NMI; in thread context another thread may run before it returns.
- * Locks:   takes HX_RANK_RUNQ.
+ * Locks:   takes HX_RANK_INHERIT, HX_RANK_RUNQ.
  * Owner:   -
  * Cost:    the provider's dequeue and enqueue if it ranks and @t is ready.
  * Source:  -
@@ -225,7 +264,7 @@ static inline struct hx_thread *hx_thread_self(void)
 
 /**
  * hx_timer_start() - call timer->fn once, at a point in time; restarts a timer that runs.
- * @t:           its fn is set; its node is zero or was started before
+ * @t:           its fn is set; all else is zero, or it was started before
  * @deadline_ns: in hx_now_ns() time; in the past: at the next tick
  *
  * Returns: nothing.
@@ -238,11 +277,14 @@ static inline struct hx_thread *hx_thread_self(void)
 void hx_timer_start(struct hx_timer *t, hx_ns_t deadline_ns);
 
 /**
- * hx_timer_cancel() - stop a timer.
- * @t: started or not
+ * hx_timer_cancel() - stop a timer; when this returns its function does not run any more.
+ * @t: zero, or started before
+ *
+ * If the function runs on another CPU just now, this waits for its end; the function itself may
+ * call it as well, and need not wait.
  *
  * Returns: true if it ran and now will not fire; false if it has fired or never ran.
- * Context: any but NMI.
+ * Context: any but NMI; holding no lock that the timer's function takes.
  * Locks:   takes HX_RANK_TIMERS.
  * Owner:   @t is the caller's again.
  * Cost:    O(log n).
