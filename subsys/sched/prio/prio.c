@@ -18,6 +18,7 @@
 #include <hx/core/text.h>
 
 #define PRIO_LEVELS	(HX_PRIO_LOWEST + 1u)
+#define STEAL_TRIES	32u
 #define PRIO_SLICE_NS	(CONFIG_SCHED_PRIO_SLICE_MS * HX_NS_PER_MS)
 
 struct prio_queue {
@@ -109,6 +110,43 @@ static void prio_changed(struct hx_runq *rq, struct hx_thread *t)
 {
 }
 
+/* A thread of that level that may move, taken off; the last one has the longest way to go here. */
+static struct hx_thread *prio_steal_level(struct prio_queue *q, unsigned prio, unsigned cpu,
+					  unsigned *tries)
+{
+	struct hx_list *level = &q->level[prio], *n;
+
+	for (n = level->prev; n != level && *tries > 0; n = n->prev, (*tries)--) {
+		struct hx_thread *t = HX_LIST_ENTRY(n, struct hx_thread, run_link);
+
+		if (!hx_sched_may_move(t, cpu))
+			continue;
+		hx_list_unlink(n);
+		if (hx_list_is_empty(level))
+			hx_bitmap_clear(q->map, prio);
+		return t;
+	}
+	return NULL;
+}
+
+/* The most urgent that waits, as it would run next on a CPU that is free. The search is bounded: a
+ * queue full of threads that must stay is not worth more. */
+static struct hx_thread *prio_steal(struct hx_runq *rq, unsigned cpu)
+{
+	struct prio_queue *q = rq->priv;
+	unsigned word, tries = STEAL_TRIES;
+	struct hx_thread *t = NULL;
+
+	for (word = 0; word < HX_BITMAP_WORDS(PRIO_LEVELS) && t == NULL; word++) {
+		uint64_t map = q->map[word];
+
+		for (; map != 0 && t == NULL; map &= map - 1)
+			t = prio_steal_level(q, word * 64 + (unsigned)__builtin_ctzll(map), cpu,
+					     &tries);
+	}
+	return t;
+}
+
 static void prio_show(struct hx_runq *rq, struct hx_text *out)
 {
 	const struct prio_queue *q = rq->priv;
@@ -127,6 +165,7 @@ static void prio_show(struct hx_runq *rq, struct hx_text *out)
 const struct hx_sched_ops hx_sched_prio_ops = {
 	.abi = HX_SCHED_ABI, .name = "prio", .init = prio_init, .fini = prio_fini,
 	.enqueue = prio_enqueue, .dequeue = prio_dequeue, .pick = prio_pick, .tick = prio_tick,
-	.preempts = prio_preempts, .changed = prio_changed, .show = prio_show,
+	.preempts = prio_preempts, .changed = prio_changed,
+	.steal = prio_steal, .show = prio_show,
 };
 HX_SCHED_CLASS(hx_sched_prio_ops);

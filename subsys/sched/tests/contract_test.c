@@ -31,6 +31,7 @@ static void make_threads(void)
 		threads[i].rq = &rq;
 		threads[i].prio = HX_PRIO_DEFAULT;
 		threads[i].state = HX_THREAD_BLOCKED;
+		threads[i].intent = &hx_intent_default;
 	}
 }
 
@@ -339,6 +340,38 @@ static void slice_end_without_an_equal_changes_nothing(void **state)
 		assert_int_equal(ops->tick(&rq, &threads[0], MS), HX_TICK_GO_ON);
 }
 
+/* What steal gives is off the queue, ready, and may go there; what must stay is never given. */
+static void steal_gives_each_that_may_move_once(void **state)
+{
+	static struct hx_intent pinned, elsewhere;
+	unsigned n_stolen = 0, n_left = 0;
+	struct hx_thread *t;
+
+	if (ops->steal == NULL)
+		skip();
+	hx_intent_init(&pinned);
+	pinned.flags = HX_INTENT_PINNED;
+	hx_intent_init(&elsewhere);
+	elsewhere.affinity = 1;
+	assert_null(ops->steal(&rq, 1));
+	for (unsigned i = 0; i < 24; i++) {
+		threads[i].intent = i % 3 == 0 ? &pinned : i % 3 == 1 ? &elsewhere
+				    : &hx_intent_default;
+		enqueue(i, HX_ENQUEUE_WAKE);
+	}
+	while ((t = ops->steal(&rq, 1)) != NULL) {
+		assert_ptr_equal(t->intent, &hx_intent_default);
+		assert_int_equal(t->state, HX_THREAD_READY);
+		t->state = HX_THREAD_MOVING;
+		gone((unsigned)(t - threads));
+		n_stolen++;
+	}
+	assert_int_equal(n_stolen, 8);
+	while (pick() != N_THREADS)
+		n_left++;
+	assert_int_equal(n_left, 16);
+}
+
 static void show_writes_lines(void **state)
 {
 	char buf[1024];
@@ -400,6 +433,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(urgent_threads_come_first),
 	TEST(only_the_more_urgent_preempts),
 	TEST(slice_end_without_an_equal_changes_nothing),
+	TEST(steal_gives_each_that_may_move_once),
 	TEST(show_writes_lines),
 	cmocka_unit_test(init_and_fini_balance_even_without_memory),
 };
