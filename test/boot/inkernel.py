@@ -32,6 +32,15 @@ def tests():
         add(f"{profile}, 4 CPUs present", profile, smp=4)
     for smp in (1, 2, 4, 8):
         add(f"server, SMP on {smp} CPUs", "server", extra=SMP, smp=smp)
+    for kind in ("NONE", "VOLUNTARY"):
+        for smp in (1, 4):
+            add(f"server, preemption {kind.lower()}, {smp} CPUs", "server",
+                extra=f"{SMP} PREEMPT_{kind}=y", smp=smp)
+    for smp in (1, 2, 4):
+        add(f"server, priorities and statistics, {smp} CPUs", "server",
+            extra=f"{SMP} SCHED_PRIO=y SCHED_DEFAULT_PRIO=y SCHED_STATS=y", smp=smp)
+    add("server, cooperative, 4 CPUs", "server",
+        extra=f"{SMP} SCHED_COOP=y SCHED_DEFAULT_COOP=y", smp=4)
     add("server, SMP, clang, 4 CPUs", "server", extra=SMP, cc="clang", smp=4)
     add("server, SMP, BIOS, 4 CPUs", "server", extra=SMP, firmware="bios", smp=4)
     add("server, SMP, UEFI, 4 CPUs", "server", extra=SMP, firmware="uefi", smp=4)
