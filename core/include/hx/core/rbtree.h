@@ -52,6 +52,26 @@ void hx_rb_insert(struct hx_rb_tree *t, struct hx_rb_node *n);
 void hx_rb_remove(struct hx_rb_tree *t, struct hx_rb_node *n);
 
 /**
+ * hx_rb_insert_augmented() - the same for nodes that keep something about their whole subtree
+ * hx_rb_remove_augmented() - the same
+ * @t:      the tree; all its nodes come and go by these two
+ * @n:      as above
+ * @update: computes what @n keeps (a least value, a sum) from @n itself and from what its children,
+ *          n->left and n->right, keep; true if that is another value than before
+ *
+ * Returns: nothing.
+ * Context: any.
+ * Locks:   the caller's for the tree.
+ * Owner:   the caller keeps the node alive while it is in.
+ * Cost:    as above, and at most height + 4 (insert) or 2 * height + 6 (remove) calls of @update.
+ * Source:  Cormen et al., 14.2. A node that changes what it keeps must be taken out before.
+ */
+void hx_rb_insert_augmented(struct hx_rb_tree *t, struct hx_rb_node *n,
+			    bool (*update)(struct hx_rb_node *n));
+void hx_rb_remove_augmented(struct hx_rb_tree *t, struct hx_rb_node *n,
+			    bool (*update)(struct hx_rb_node *n));
+
+/**
  * hx_rb_first() - the first node in order
  * hx_rb_next() - the one behind a node
  * @t: the tree
