@@ -128,7 +128,9 @@ void sched_preempt(void)
 		sched_preempt_idle(rq, self);
 	} else if (runq_must_move(rq, self)) {
 		runq_move_away(rq, self);
-	} else if (runq_has_next(rq) || (hx_sched_may_hold && rq->must_leave == self)) {
+	} else if (why != 0 &&
+		   (runq_has_next(rq) || (hx_sched_may_hold && rq->must_leave == self))) {
+		/* 0: an interrupt did it between the caller's look at need_resched and here. */
 		if (hx_sched_may_hold)
 			rq->must_leave = NULL;
 		rq->n_preempted++;
