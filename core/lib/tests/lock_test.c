@@ -71,7 +71,7 @@ static void falling_rank_is_a_bug(void **state)
 static void equal_rank_is_a_bug(void **state)
 {
 	hx_spin_lock(&inner);
-	assert_true(lock_is_bug(&twin, "twin (runq, rank 15) is taken while holding inner"));
+	assert_true(lock_is_bug(&twin, "twin (runq, rank 14) is taken while holding inner"));
 	hx_spin_unlock(&inner);
 }
 

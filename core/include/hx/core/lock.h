@@ -32,9 +32,9 @@ enum hx_lock_rank {
 	HX_RANK_ZONE,		/* frames */
 	HX_RANK_THREADS,	/* the table of all threads */
 	HX_RANK_WAIT,		/* wait queues */
-	HX_RANK_TIMERS,
 	HX_RANK_INHERIT,	/* priority inheritance */
 	HX_RANK_RUNQ,
+	HX_RANK_TIMERS,
 	HX_RANK_DRIVER,		/* a device's registers */
 	HX_RANK_LOG,
 	HX_RANK_LEAF,
