@@ -121,9 +121,11 @@ HX_KTEST(mutex_is_handed_over_in_order)
 		hx_require(t, hx_thread_create(&p, &workers[i]) == 0);
 		hx_require(t, workers_block(i + 1));
 	}
+	hx_preempt_disable();
 	hx_mutex_unlock(&mutex);
 	/* It is the first waiter's already, though that one has not run yet. */
 	hx_expect(t, !hx_mutex_trylock(&mutex));
+	hx_preempt_enable();
 	hx_expect(t, join_workers(N_WORKERS) == 0);
 	for (unsigned i = 0; i < N_WORKERS; i++)
 		hx_expect(t, order[i] == i);

@@ -70,37 +70,54 @@ HX_KTEST(thread_join_gives_exit_value)
 	}
 }
 
+struct yielder {
+	volatile unsigned count;	/* its yields */
+	const struct yielder *other;
+	unsigned n_turns;		/* times the other one had moved on meanwhile */
+	uint64_t n_switches;
+};
+
 static int yield_and_count(void *arg)
 {
-	volatile unsigned *count = arg;
+	struct yielder *y = arg;
+	unsigned last = 0;
 
-	for (unsigned i = 0; i < 100; i++) {
-		(*count)++;
+	while (y->count < 100) {
+		y->count++;
 		hx_yield();
+		y->n_turns += y->other->count != last;
+		last = y->other->count;
 	}
+	y->n_switches = hx_thread_self()->n_switches;
 	return 0;
 }
 
+/* Two threads with the same past: a scheduler that learns puts them side by side as well. */
 HX_KTEST(thread_yield_alternates)
 {
-	static volatile unsigned count;
-	struct hx_thread *other;
-	struct hx_thread_params p = params(yield_and_count, (void *)(uintptr_t)&count);
-	uint64_t before = hx_thread_self()->n_switches;
-	unsigned last = 0, n_seen = 0;
+	static struct yielder yielders[2];
+	const struct hx_intent *here = stay_here(true);
+	struct hx_thread *threads[2];
+	int err = 0;
+	unsigned i;
 
-	count = 0;
-	p.intent = stay_here(true);
-	hx_require(t, hx_thread_create(&p, &other) == 0);
-	for (unsigned i = 0; i < 200 && count < 100; i++) {
-		hx_yield();
-		n_seen += count > last;
-		last = count;
+	hx_preempt_disable();		/* neither begins before both are there */
+	for (i = 0; i < 2; i++) {
+		struct hx_thread_params p = params(yield_and_count, &yielders[i]);
+
+		p.intent = here;
+		yielders[i] = (struct yielder){ .other = &yielders[1 - i] };
+		err |= hx_thread_create(&p, &threads[i]);
 	}
-	hx_expect(t, count == 100);
-	hx_expect(t, n_seen >= 90);	/* a tick may take a turn */
-	hx_expect(t, hx_thread_self()->n_switches - before >= 90);
-	hx_expect(t, hx_thread_join(other, HX_FOREVER, NULL) == 0);
+	hx_preempt_enable();
+	hx_require(t, err == 0);
+	for (i = 0; i < 2; i++)
+		hx_expect(t, hx_thread_join(threads[i], HX_FOREVER, NULL) == 0);
+	for (i = 0; i < 2; i++) {
+		hx_expect(t, yielders[i].count == 100);
+		hx_expect(t, yielders[i].n_turns >= 90);	/* a tick may take a turn */
+		hx_expect(t, yielders[i].n_switches >= 90);
+	}
 	stay_here(false);
 }
 
@@ -354,8 +371,8 @@ HX_KTEST(sched_more_urgent_thread_runs_at_once)
 	struct hx_thread *other;
 	uint8_t prio = hx_thread_self()->prio;
 
-	if (sched_ops()->preempts == NULL) {
-		hx_ktest_skip(t, "the scheduler knows no urgency");
+	if ((sched_ops()->promises & HX_SCHED_STRICT) == 0) {
+		hx_ktest_skip(t, "the scheduler does not go by urgency alone");
 		return;
 	}
 	if (!HX_ENABLED(PREEMPT_FULL)) {

@@ -5,8 +5,7 @@
  * one that never gives up stops all others.
  */
 #include <hx/core/sched_class.h>
-
-#define STEAL_TRIES	32u
+#include <hx/sched/share.h>
 
 static int coop_init(struct hx_runq *rq)
 {
@@ -31,27 +30,15 @@ static struct hx_thread *coop_pick(struct hx_runq *rq)
 	return HX_LIST_ENTRY(hx_list_unlink_first(&rq->ready), struct hx_thread, run_link);
 }
 
-/* The last one has the longest way to go here. The search is bounded: a queue full of threads that
- * must stay is not worth more. */
+/* The first in turn: it has waited longest. */
 static struct hx_thread *coop_steal(struct hx_runq *rq, unsigned cpu)
 {
-	struct hx_list *n = rq->ready.prev;
-	unsigned tries;
-
-	for (tries = 0; tries < STEAL_TRIES && n != &rq->ready; tries++, n = n->prev) {
-		struct hx_thread *t = HX_LIST_ENTRY(n, struct hx_thread, run_link);
-
-		if (hx_sched_may_move(t, cpu)) {
-			hx_list_unlink(n);
-			return t;
-		}
-	}
-	return NULL;
+	return hx_sched_steal_from(&rq->ready, cpu);
 }
 
 const struct hx_sched_ops hx_sched_coop_ops = {
-	.abi = HX_SCHED_ABI, .name = "coop", .init = coop_init,
+	.abi = HX_SCHED_ABI, .promises = HX_SCHED_FIFO, .name = "coop", .init = coop_init,
 	.enqueue = coop_enqueue, .dequeue = coop_dequeue, .pick = coop_pick,
-	.steal = coop_steal,
+	.steal = HX_ENABLED(ONE_CPU) ? NULL : coop_steal,
 };
 HX_SCHED_CLASS(hx_sched_coop_ops);

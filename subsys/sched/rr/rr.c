@@ -8,8 +8,8 @@
 #include <hx/config/subsys_sched_rr.h>
 #include <hx/core/sched_class.h>
 #include <hx/core/text.h>
+#include <hx/sched/share.h>
 
-#define STEAL_TRIES	32u
 #define RR_SLICE_NS	(CONFIG_SCHED_RR_SLICE_MS * HX_NS_PER_MS)
 
 static int rr_init(struct hx_runq *rq)
@@ -53,32 +53,20 @@ static enum hx_tick rr_tick(struct hx_runq *rq, struct hx_thread *current, uint6
 	return HX_TICK_TURN;
 }
 
-/* The last one has the longest way to go here. The search is bounded: a queue full of threads that
- * must stay is not worth more. */
-static struct hx_thread *rr_steal(struct hx_runq *rq, unsigned cpu)
-{
-	struct hx_list *n = rq->ready.prev;
-	unsigned tries;
-
-	for (tries = 0; tries < STEAL_TRIES && n != &rq->ready; tries++, n = n->prev) {
-		struct hx_thread *t = HX_LIST_ENTRY(n, struct hx_thread, run_link);
-
-		if (hx_sched_may_move(t, cpu)) {
-			hx_list_unlink(n);
-			return t;
-		}
-	}
-	return NULL;
-}
-
 static void rr_show(struct hx_runq *rq, struct hx_text *out)
 {
 	hx_text_printf(out, "slice_ns=%llu\n", RR_SLICE_NS);
 }
 
+/* The first in turn: it has waited longest. */
+static struct hx_thread *rr_steal(struct hx_runq *rq, unsigned cpu)
+{
+	return hx_sched_steal_from(&rq->ready, cpu);
+}
+
 const struct hx_sched_ops hx_sched_rr_ops = {
-	.abi = HX_SCHED_ABI, .name = "rr", .init = rr_init,
+	.abi = HX_SCHED_ABI, .promises = HX_SCHED_FIFO, .name = "rr", .init = rr_init,
 	.enqueue = rr_enqueue, .dequeue = rr_dequeue, .pick = rr_pick, .tick = rr_tick,
-	.steal = rr_steal, .show = rr_show,
+	.steal = HX_ENABLED(ONE_CPU) ? NULL : rr_steal, .show = rr_show,
 };
 HX_SCHED_CLASS(hx_sched_rr_ops);

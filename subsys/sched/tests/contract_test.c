@@ -1,375 +1,158 @@
 // SPDX-License-Identifier: MIT
 /*
- * What every scheduler promises, checked for each one that is linked in, against a model that knows
- * only which threads are enqueued and in what order.
+ * What every scheduler promises, whatever its order: each thread that is enqueued comes out exactly
+ * once, wherever it stands, with what it was promised.
  */
-#include "hx_test.h"
-#include <hx/core/heap.h>
-#include <hx/core/sched_class.h>
-#include <hx/core/text.h>
+#include "sched_suite.h"
 
-#define N_THREADS	64u
-#define N_EVENTS	100000u
-#define MS		HX_NS_PER_MS
-#define LONGEST_SLICE	(100 * MS)
+static hx_irqflags_t lock_flags;
 
-static const struct hx_sched_ops *ops;		/* the one under test */
-static struct hx_runq rq;
-static struct hx_thread threads[N_THREADS];
-static uint64_t arrived[N_THREADS];		/* when it came to its place; 0: not enqueued */
-static uint64_t clock_now;
-static unsigned n_enqueued;
-
-static void make_threads(void)
+/* Tests of single operations hold the lock as core does. */
+static int locked_up(void **state)
 {
-	memset(threads, 0, sizeof(threads));
-	memset(arrived, 0, sizeof(arrived));
-	n_enqueued = 0;
-	clock_now = 0;
-	for (unsigned i = 0; i < N_THREADS; i++) {
-		threads[i].id = i + 1;
-		threads[i].rq = &rq;
-		threads[i].prio = HX_PRIO_DEFAULT;
-		threads[i].state = HX_THREAD_BLOCKED;
-		threads[i].intent = &hx_intent_default;
-	}
-}
-
-static int setup(void **state)
-{
-	hx_test_machine(16 * HX_MIB);
-	hx_test_start("heap");
-	memset(&rq, 0, sizeof(rq));
-	hx_spin_init(&rq.lock, "runq", HX_RANK_RUNQ);
-	hx_list_init(&rq.ready);
-	make_threads();
-	assert_int_equal(ops->init(&rq), 0);
-	hx_irq_disable();
-	hx_spin_acquire_(&rq.lock);
+	suite_up(state);
+	lock_flags = hx_runq_lock(&rq);
 	return 0;
 }
 
-static int teardown(void **state)
+static int locked_down(void **state)
 {
-	hx_spin_release_(&rq.lock);
-	hx_irq_enable();
-	if (ops->fini != NULL)
-		ops->fini(&rq);
-	hx_test_machine_end();
-	return 0;
-}
-
-static void enqueue(unsigned i, enum hx_enqueue_why why)
-{
-	threads[i].state = HX_THREAD_READY;
-	/* A preempted thread keeps its turn: it comes before all that wait. */
-	clock_now++;
-	arrived[i] = why == HX_ENQUEUE_PREEMPT ? 0x8000000000000000ull - clock_now
-		     : 0x8000000000000000ull + clock_now;
-	n_enqueued++;
-	rq.n_ready++;
-	ops->enqueue(&rq, &threads[i], why);
-}
-
-static void gone(unsigned i)
-{
-	assert_true(arrived[i] != 0);
-	arrived[i] = 0;
-	n_enqueued--;
-	rq.n_ready--;
-}
-
-static void dequeue(unsigned i)
-{
-	ops->dequeue(&rq, &threads[i]);
-	threads[i].state = HX_THREAD_BLOCKED;
-	gone(i);
-}
-
-/* Picks one, which must be enqueued; N_THREADS: none. */
-static unsigned pick(void)
-{
-	struct hx_thread *t = ops->pick(&rq);
-	unsigned i;
-
-	if (t == NULL) {
-		assert_int_equal(n_enqueued, 0);
-		return N_THREADS;
+	while (rq.n_ready != rq.n_held) {
+		current = pick();
+		leave(HX_LEAVE_EXIT);
 	}
-	i = (unsigned)(t - threads);
-	assert_in_range(i, 0, N_THREADS - 1);
-	assert_int_equal(t->state, HX_THREAD_READY);
-	t->state = HX_THREAD_RUNNING;
-	gone(i);
-	return i;
+	current = NULL;
+	hx_runq_unlock(&rq, lock_flags);
+	return suite_down(state);
 }
-
-/* ---- the promises */
 
 static void empty_pick_is_null(void **state)
 {
 	assert_null(ops->pick(&rq));
-	enqueue(0, HX_ENQUEUE_WAKE);
-	assert_int_equal(pick(), 0);
+	give(0, HX_ENQUEUE_NEW);
+	current = pick();
+	assert_int_equal(index_of(current), 0);
+	leave(HX_LEAVE_BLOCK);
 	assert_null(ops->pick(&rq));
 }
 
-static void equals_are_served_first_come_first_served(void **state)
+static void each_comes_out_exactly_once(void **state)
 {
-	for (unsigned round = 0; round < 3; round++) {
-		for (unsigned i = 0; i < N_THREADS; i++)
-			enqueue(i, round == 0 ? HX_ENQUEUE_WAKE : round == 1 ? HX_ENQUEUE_YIELD
-				: HX_ENQUEUE_SLICE);
-		for (unsigned i = 0; i < N_THREADS; i++)
-			assert_int_equal(pick(), i);
-	}
-}
+	unsigned n = 0;
 
-static void yield_lets_all_equals_run_before(void **state)
-{
-	unsigned running;
-
-	for (unsigned i = 0; i < 5; i++)
-		enqueue(i, HX_ENQUEUE_WAKE);
-	running = pick();
-	for (unsigned n = 1; n <= 20; n++) {
-		enqueue(running, HX_ENQUEUE_YIELD);
-		running = pick();
-		assert_int_equal(running, n % 5);
+	for (unsigned i = 0; i < N_THREADS; i++) {
+		threads[i].prio = (uint8_t)((i * 37) % (HX_PRIO_LOWEST + 1));
+		give(i, HX_ENQUEUE_NEW);
 	}
+	while ((current = pick()) != NULL) {
+		leave(HX_LEAVE_BLOCK);
+		n++;
+	}
+	assert_int_equal(n, N_THREADS);
 }
 
 static void dequeue_works_at_any_place(void **state)
 {
+	for (unsigned i = 0; i < 7; i++) {
+		give(i, HX_ENQUEUE_NEW);
+		take(i);
+	}
 	for (unsigned out = 0; out < 7; out++) {
 		for (unsigned i = 0; i < 7; i++)
-			enqueue(i, HX_ENQUEUE_WAKE);
-		dequeue(out);
-		for (unsigned i = 0; i < 7; i++) {
-			if (i != out)
-				assert_int_equal(pick(), i);
+			give(i, HX_ENQUEUE_WAKE);
+		take(out);
+		for (unsigned n = 0; n < 6; n++) {
+			current = pick();
+			assert_int_not_equal(index_of(current), out);
+			leave(HX_LEAVE_BLOCK);
 		}
-		assert_int_equal(pick(), N_THREADS);
+		assert_null(pick());
 	}
 }
 
-/* Does a come before b? By urgency if the provider ranks, then by arrival. */
-static bool comes_before(unsigned a, unsigned b)
+static void dequeued_threads_come_back_changed_and_moved(void **state)
 {
-	if (ops->changed != NULL && threads[a].prio != threads[b].prio)
-		return threads[a].prio < threads[b].prio;
-	return arrived[a] < arrived[b];
-}
+	unsigned n = 0;
 
-static unsigned model_first(void)
-{
-	unsigned best = N_THREADS;
-
-	for (unsigned i = 0; i < N_THREADS; i++) {
-		if (arrived[i] != 0 && (best == N_THREADS || comes_before(i, best)))
-			best = i;
+	for (unsigned i = 0; i < N_THREADS; i++)
+		give(i, HX_ENQUEUE_NEW);
+	for (unsigned i = 0; i < N_THREADS; i += 2) {
+		take(i);
+		threads[i].prio = (uint8_t)(HX_PRIO_LOWEST - i);
+		if (ops->changed != NULL && i % 4 == 0)
+			ops->changed(&rq, &threads[i]);
+		give(i, i % 4 == 0 ? HX_ENQUEUE_CHANGE : HX_ENQUEUE_MOVE);
 	}
-	return best;
-}
-
-static void change_prio(unsigned i, uint8_t prio)
-{
-	bool was_ready = arrived[i] != 0;
-
-	if (ops->changed == NULL) {
-		threads[i].prio = prio;
-		return;
+	for (; has_next(); n++) {
+		current = pick();
+		leave(HX_LEAVE_BLOCK);
 	}
-	if (was_ready)
-		dequeue(i);
-	threads[i].prio = prio;
-	ops->changed(&rq, &threads[i]);
-	if (was_ready)
-		enqueue(i, HX_ENQUEUE_CHANGE);	/* last of its new equals */
+	assert_int_equal(n, N_THREADS);
 }
 
-/* One random event. Cooperative schedulers are never asked to take a preempted thread back. */
-static void random_event(uint64_t *rnd)
+/* The boot thread: running, admitted, never enqueued. */
+static void boot_thread_is_first_heard_of_while_it_runs(void **state)
 {
-	unsigned i = (unsigned)hx_test_random_below(rnd, N_THREADS), want;
-	unsigned kind = (unsigned)hx_test_random_below(rnd, 8);
-
-	if (kind < 4) {
-		static const enum hx_enqueue_why whys[] = {
-			HX_ENQUEUE_WAKE, HX_ENQUEUE_YIELD, HX_ENQUEUE_SLICE, HX_ENQUEUE_PREEMPT,
-		};
-
-		if (arrived[i] == 0)
-			enqueue(i, ops->tick == NULL && kind == 3 ? HX_ENQUEUE_WAKE : whys[kind]);
-	} else if (kind < 6) {
-		want = model_first();
-		assert_int_equal(pick(), want);
-	} else if (kind == 6) {
-		if (arrived[i] != 0)
-			dequeue(i);
-	} else {
-		change_prio(i, (uint8_t)hx_test_random_below(rnd, HX_PRIO_LOWEST + 1));
-	}
-}
-
-static void random_events_match_the_model(void **state)
-{
-	uint64_t rnd = hx_test_seed();
-	unsigned n_left;
-
-	for (unsigned n = 0; n < N_EVENTS; n++)
-		random_event(&rnd);
-	/* What is left comes out in order, each exactly once: pick() checks that. */
-	for (n_left = n_enqueued; n_left > 0; n_left--) {
-		unsigned want = model_first();
-
-		assert_int_equal(pick(), want);
-	}
-	assert_int_equal(pick(), N_THREADS);
-}
-
-/* Thread 0 runs in such steps: at the one nearest to the end of its slice, the slice ends. */
-static void expect_slice(uint64_t slice_ns, uint64_t step_ns)
-{
-	uint64_t ran = 0;
-
-	do {
-		ran += step_ns;
-		assert_true(ran <= slice_ns + step_ns);
-	} while (ops->tick(&rq, &threads[0], step_ns) == HX_TICK_GO_ON);
-	assert_in_range(ran, slice_ns - (step_ns + 1) / 2, slice_ns + (step_ns + 1) / 2);
-}
-
-static void slice_ends_near_its_length(void **state)
-{
-	static const uint64_t steps[] = { MS / 2, MS, 3 * MS, 10 * MS };
-
-	if (ops->tick == NULL)
-		skip();
-	enqueue(1, HX_ENQUEUE_WAKE);	/* an equal waits */
-	for (size_t s = 0; s < HX_ARRAY_LEN(steps); s++) {
-		for (uint32_t slice_ns = 10 * MS; slice_ns <= LONGEST_SLICE; slice_ns += 5 * MS) {
-			threads[0].slice_ns = slice_ns;
-			enqueue(0, HX_ENQUEUE_WAKE);
-			dequeue(0);
-			threads[0].state = HX_THREAD_RUNNING;
-			/* Twice: one that goes on at the end of its slice starts another. */
-			expect_slice(slice_ns, steps[s]);
-			expect_slice(slice_ns, steps[s]);
+	for (unsigned how = 0; how < 3; how++) {
+		hx_runq_unlock(&rq, lock_flags);
+		if (ops->admit != NULL)
+			ops->admit(&threads[how], NULL);
+		memset(threads[how].sched_priv, 0, sizeof(threads[how].sched_priv));
+		assert_int_equal(thread_ask(how, NULL), 0);
+		lock_flags = hx_runq_lock(&rq);
+		current = &threads[how];
+		current->state = HX_THREAD_RUNNING;
+		give(10 + how, HX_ENQUEUE_NEW);
+		if (ops->preempts != NULL)
+			ops->preempts(&rq, &threads[10 + how], current);
+		if (how == 0 && ops->changed != NULL)
+			ops->changed(&rq, current);
+		if (how <= 1 && ops->tick != NULL)
+			ops->tick(&rq, current, MS);
+		leave(HX_ENQUEUE_YIELD);
+		give(how, HX_ENQUEUE_YIELD);
+		for (unsigned n = 0; n < 2; n++) {
+			current = pick();
+			assert_non_null(current);
+			leave(HX_LEAVE_BLOCK);
 		}
+		assert_null(pick());
 	}
 }
 
-static void default_slice_is_1_to_100_ms(void **state)
+static void steal_gives_only_what_that_cpu_may_run(void **state)
 {
-	uint64_t ran = 0;
-
-	if (ops->tick == NULL)
-		skip();
-	enqueue(1, HX_ENQUEUE_WAKE);
-	enqueue(0, HX_ENQUEUE_WAKE);
-	dequeue(0);
-	threads[0].state = HX_THREAD_RUNNING;
-	do {
-		ran += MS / 10;
-		assert_true(ran <= LONGEST_SLICE + MS);
-	} while (ops->tick(&rq, &threads[0], MS / 10) == HX_TICK_GO_ON);
-	assert_in_range(ran, MS / 2, LONGEST_SLICE + MS / 10);
-}
-
-static void preempted_thread_keeps_the_rest_of_its_slice(void **state)
-{
-	uint64_t ran = 0;
-
-	if (ops->tick == NULL)
-		skip();
-	threads[0].slice_ns = 50 * MS;
-	enqueue(0, HX_ENQUEUE_WAKE);
-	enqueue(1, HX_ENQUEUE_WAKE);
-	assert_int_equal(pick(), 0);
-	for (; ran < 20 * MS; ran += MS)
-		assert_int_equal(ops->tick(&rq, &threads[0], MS), HX_TICK_GO_ON);
-	enqueue(0, HX_ENQUEUE_PREEMPT);
-	assert_int_equal(pick(), 0);	/* before its equals */
-	while (ops->tick(&rq, &threads[0], MS) == HX_TICK_GO_ON)
-		ran += MS;
-	assert_in_range(ran + MS, 49 * MS, 51 * MS);
-	enqueue(0, HX_ENQUEUE_YIELD);	/* a new slice from here on */
-	assert_int_equal(pick(), 1);
-	assert_int_equal(pick(), 0);
-	for (ran = 0; ran < 45 * MS; ran += MS)
-		assert_int_equal(ops->tick(&rq, &threads[0], MS), HX_TICK_GO_ON);
-}
-
-static void urgent_threads_come_first(void **state)
-{
-	if (ops->changed == NULL)
-		skip();
-	for (unsigned i = 0; i < N_THREADS; i++) {
-		threads[i].prio = (uint8_t)((i * 37) % (HX_PRIO_LOWEST + 1));
-		enqueue(i, HX_ENQUEUE_WAKE);
-	}
-	for (unsigned n = 0, last = 0; n < N_THREADS; n++) {
-		unsigned i = pick();
-
-		assert_true(threads[i].prio >= last);
-		last = threads[i].prio;
-	}
-}
-
-static void only_the_more_urgent_preempts(void **state)
-{
-	threads[0].prio = 100;
-	if (ops->preempts == NULL)
-		skip();
-	threads[1].prio = 99;
-	assert_true(ops->preempts(&rq, &threads[1], &threads[0]));
-	threads[1].prio = 100;
-	assert_false(ops->preempts(&rq, &threads[1], &threads[0]));
-	threads[1].prio = 101;
-	assert_false(ops->preempts(&rq, &threads[1], &threads[0]));
-}
-
-static void slice_end_without_an_equal_changes_nothing(void **state)
-{
-	if (ops->tick == NULL || ops->changed == NULL)
-		skip();
-	threads[1].prio = HX_PRIO_DEFAULT + 1;
-	enqueue(1, HX_ENQUEUE_WAKE);
-	for (unsigned i = 0; i < 1000; i++)
-		assert_int_equal(ops->tick(&rq, &threads[0], MS), HX_TICK_GO_ON);
-}
-
-/* What steal gives is off the queue, ready, and may go there; what must stay is never given. */
-static void steal_gives_each_that_may_move_once(void **state)
-{
-	static struct hx_intent pinned, elsewhere;
-	unsigned n_stolen = 0, n_left = 0;
-	struct hx_thread *t;
+	struct hx_intent want;
+	unsigned n = 0, i;
 
 	if (ops->steal == NULL)
 		skip();
-	hx_intent_init(&pinned);
-	pinned.flags = HX_INTENT_PINNED;
-	hx_intent_init(&elsewhere);
-	elsewhere.affinity = 1;
 	assert_null(ops->steal(&rq, 1));
-	for (unsigned i = 0; i < 24; i++) {
-		threads[i].intent = i % 3 == 0 ? &pinned : i % 3 == 1 ? &elsewhere
-				    : &hx_intent_default;
-		enqueue(i, HX_ENQUEUE_WAKE);
+	for (i = 0; i < N_THREADS; i++) {
+		hx_intent_init(&want);
+		want.affinity = i % 4 == 0 ? 1 : i % 4 == 1 ? 6 : HX_AFFINITY_ANY;
+		want.flags = i % 4 == 2 ? HX_INTENT_PINNED : 0;
+		threads[i].own_intent = want;	/* no promise is asked for */
+		give(i, HX_ENQUEUE_NEW);
 	}
-	while ((t = ops->steal(&rq, 1)) != NULL) {
-		assert_ptr_equal(t->intent, &hx_intent_default);
-		assert_int_equal(t->state, HX_THREAD_READY);
-		t->state = HX_THREAD_MOVING;
-		gone((unsigned)(t - threads));
-		n_stolen++;
+	for (; (i = index_of(ops->steal(&rq, 2))) != NOBODY; n++) {
+		assert_true(i % 4 == 1 || i % 4 == 3);
+		gone(i, HX_THREAD_BLOCKED);
 	}
-	assert_int_equal(n_stolen, 8);
-	while (pick() != N_THREADS)
-		n_left++;
-	assert_int_equal(n_left, 16);
+	assert_int_equal(n, N_THREADS / 2);	/* somebody may go: it is not refused */
+	assert_null(ops->steal(&rq, 1));
+	assert_null(ops->steal(&rq, 64));
+	for (n = 0; (i = index_of(ops->steal(&rq, 0))) != NOBODY; n++) {
+		assert_int_equal(i % 4, 0);
+		gone(i, HX_THREAD_BLOCKED);
+	}
+	assert_int_equal(n, N_THREADS / 4);
+	for (n = 0; has_next(); n++) {		/* the pinned ones are there still */
+		current = pick();
+		assert_int_equal(index_of(current) % 4, 2);
+		leave(HX_LEAVE_BLOCK);
+	}
+	assert_int_equal(n, N_THREADS / 4);
 }
 
 static void show_writes_lines(void **state)
@@ -380,74 +163,79 @@ static void show_writes_lines(void **state)
 	if (ops->show == NULL)
 		skip();
 	for (unsigned i = 0; i < 10; i++)
-		enqueue(i, HX_ENQUEUE_WAKE);
+		give(i, HX_ENQUEUE_NEW);
 	hx_text_buf_init(&b, buf, sizeof(buf));
 	ops->show(&rq, &b.text);
 	assert_true(b.text.total > 0 && b.text.total < sizeof(buf));
 	assert_int_equal(buf[b.text.total - 1], '\n');
-	for (unsigned i = 0; i < 10; i++)
-		assert_int_equal(pick(), i);
+	assert_int_equal(rq.n_ready, 10);
 }
 
-/* ---- without a run queue from setup() */
+/* ---- without a run queue from setup */
 
-static int init_and_fini(void)
+static const struct hx_intent deadline_intent = {
+	.class = HX_INTENT_REALTIME, .affinity = HX_AFFINITY_ANY,
+	.runtime_ns = 2 * MS, .deadline_ns = 10 * MS, .period_ns = 10 * MS,
+};
+
+/* Everything that may allocate, and its end. */
+static int admit_and_end(void)
 {
-	struct hx_runq fresh = { .n_ready = 0 };
+	static const struct hx_intent *const wants[] = {
+		&hx_intent_default, &deadline_intent, &hx_intent_default,
+	};
 	int err;
 
-	hx_list_init(&fresh.ready);
-	err = ops->init(&fresh);
-	if (err == 0 && ops->fini != NULL)
-		ops->fini(&fresh);
+	memset(&rq, 0, sizeof(rq));
+	hx_spin_init(&rq.lock, "runq", HX_RANK_RUNQ);
+	hx_list_init(&rq.ready);
+	err = ops->init(&rq);
+	if (err != 0)
+		return err;
+	thread_fresh(0);
+	for (unsigned i = 0; err == 0 && i < HX_ARRAY_LEN(wants) && ops->admit != NULL; i++) {
+		err = ops->admit(&threads[0], wants[i]);
+		if (err == 0)
+			threads[0].intent = wants[i];
+	}
+	if (ops->admit != NULL && threads[0].intent != NULL)
+		ops->admit(&threads[0], NULL);
+	if (ops->fini != NULL)
+		ops->fini(&rq);
 	return err;
 }
 
-static void init_and_fini_balance_even_without_memory(void **state)
+static void init_admit_and_fini_balance_even_without_memory(void **state)
 {
 	struct hx_heap_stats before, after;
 
 	hx_test_machine(16 * HX_MIB);
-	hx_test_start("heap");
+	hx_test_start("heap time");
 	hx_heap_stats(&before);
-	assert_int_equal(init_and_fini(), 0);
+	assert_int_equal(admit_and_end(), 0);
 	hx_heap_stats(&after);
 	assert_int_equal(after.used_bytes, before.used_bytes);
 	/* The helper wants at least one allocation; a provider may need none. */
 	if (after.n_allocs != before.n_allocs)
-		hx_test_each_alloc_fails(ops->name, init_and_fini);
+		hx_test_each_alloc_fails(ops->name, admit_and_end);
 	hx_test_machine_end();
 }
 
-#define TEST(f)	{ .name = #f, .test_func = (f), .setup_func = setup, .teardown_func = teardown }
+#define LOCKED(f)	{ .name = #f, .test_func = (f), .setup_func = locked_up, \
+			  .teardown_func = locked_down }
 
 static const struct CMUnitTest tests[] = {
-	TEST(empty_pick_is_null),
-	TEST(equals_are_served_first_come_first_served),
-	TEST(yield_lets_all_equals_run_before),
-	TEST(dequeue_works_at_any_place),
-	TEST(random_events_match_the_model),
-	TEST(slice_ends_near_its_length),
-	TEST(default_slice_is_1_to_100_ms),
-	TEST(preempted_thread_keeps_the_rest_of_its_slice),
-	TEST(urgent_threads_come_first),
-	TEST(only_the_more_urgent_preempts),
-	TEST(slice_end_without_an_equal_changes_nothing),
-	TEST(steal_gives_each_that_may_move_once),
-	TEST(show_writes_lines),
-	cmocka_unit_test(init_and_fini_balance_even_without_memory),
+	LOCKED(empty_pick_is_null),
+	LOCKED(each_comes_out_exactly_once),
+	LOCKED(dequeue_works_at_any_place),
+	LOCKED(dequeued_threads_come_back_changed_and_moved),
+	LOCKED(boot_thread_is_first_heard_of_while_it_runs),
+	LOCKED(steal_gives_only_what_that_cpu_may_run),
+	LOCKED(show_writes_lines),
+	cmocka_unit_test(init_admit_and_fini_balance_even_without_memory),
 };
 
 int main(void)
 {
-	const struct hx_sched_ops *const *it;
-	unsigned n = 0;
-	int failed = 0;
-
-	HX_SECTION_FOREACH(it, hx_sched_classes) {
-		ops = *it;
-		n++;
-		failed += cmocka_run_group_tests_name(ops->name, tests, NULL, NULL);
-	}
-	return failed + (n == 0);
+	return suite_run(tests, HX_ARRAY_LEN(tests));
 }

@@ -22,6 +22,9 @@
  * A provider that has leave, admit or holds says so in its meson.build, as the third member of
  * 'provides'; kernels without such a one do not even look. Core refuses one that did not say.
  *
+ * The boot thread alone runs without having been enqueued or picked: a provider hears of it first
+ * by tick, leave or changed.
+ *
  * Core checks each answer of pick: a thread that is not ready (picked twice, never enqueued, taken
  * away before), one of another run queue, or none though some are ready and not held, stops the
  * kernel with the provider's name, because going on would run one stack on two CPUs or lose a
@@ -34,6 +37,7 @@
 #include <hx/core/intent.h>
 #include <hx/core/lock.h>
 #include <hx/core/thread.h>
+#include <hx/hal/timer.h>
 
 #define HX_SCHED_ABI	2u
 
@@ -76,9 +80,16 @@ enum hx_tick {
 	HX_TICK_OFF,		/* it may not go on: switch, to idle if need be */
 };
 
+/* What a provider promises beyond the contract; its tests hold it to that. */
+enum hx_sched_promises {
+	HX_SCHED_FIFO = 1,	/* equals (of the same t->prio, if STRICT) run as they came */
+	HX_SCHED_STRICT = 2,	/* the most urgent ready thread runs, at once */
+};
+
 /* [T] thread or boot, may allocate.  [R] rq->lock held, irqs off: no sleep, no allocation. */
 struct hx_sched_ops {
 	uint32_t abi;		/* HX_SCHED_ABI, always first; any other value is refused */
+	uint32_t promises;	/* HX_SCHED_*; 0: order is the policy's own business */
 	const char *name;	/* unique, lower case, e.g. "rr" */
 	int (*init)(struct hx_runq *rq);	/* [T] once per CPU; 0 or negative */
 	void (*fini)(struct hx_runq *rq);	/* [T] optional; rq is empty; undo init */
@@ -112,7 +123,8 @@ struct hx_sched_ops {
 /* For steal: may t, ready on some CPU, be taken to that one? Run queue lock held. */
 static inline bool hx_sched_may_move(const struct hx_thread *t, unsigned cpu)
 {
-	return (t->intent->affinity >> cpu & 1) != 0 && (t->intent->flags & HX_INTENT_PINNED) == 0;
+	return cpu < 64 && (t->intent->affinity >> cpu & 1) != 0 &&
+	       (t->intent->flags & HX_INTENT_PINNED) == 0;
 }
 
 /**
@@ -133,6 +145,22 @@ static inline bool hx_sched_may_move(const struct hx_thread *t, unsigned cpu)
 hx_irqflags_t hx_runq_lock(struct hx_runq *rq);
 void hx_runq_unlock(struct hx_runq *rq, hx_irqflags_t flags);
 void hx_runq_kick(struct hx_runq *rq);
+
+/*
+ * What current has run since tick or leave was told last, or since it came on the CPU, in ns. It
+ * counts as told now: tick and leave go on from here. For providers that account before they let
+ * somebody join; [R], and only while a thread that pick gave runs. Who plays core (a simulator)
+ * keeps rq->started_cycles.
+ */
+static inline uint64_t hx_runq_take_ran_ns(struct hx_runq *rq)
+{
+	uint64_t now = hx_cycles(), ran = now - rq->started_cycles;
+
+	if ((int64_t)ran <= 0)
+		return 0;	/* another CPU's counter may be a little ahead */
+	rq->started_cycles = now;
+	return hx_cycles_to_ns(ran);
+}
 
 HX_SECTION_BOUNDS(hx_sched_classes, struct hx_sched_ops);
 #define HX_SCHED_CLASS(ops)	HX_REGISTER(hx_sched_classes, ops, struct hx_sched_ops, &(ops))
