@@ -23,10 +23,14 @@ def other(kind, default, name):
 
 
 # Profile, words on top of BENCH=y, and which figures: all that a build has, or those of one provider.
-RUNS = (("server", "", "all"), ("minimal", "", "all"),
-        ("server", other("HEAP", "SLAB", "TLSF"), "heap.tlsf.*"),
-        ("server", other("HEAP", "SLAB", "POOL"), "heap.pool.*"),
-        ("server", other("HEAP", "SLAB", "FIRSTFIT") + " HEAP_FIRSTFIT_KIB=4096", "heap.firstfit.*"))
+# The peers take turns or go by priority: the server is measured with round robin beside them, and what
+# each of our schedulers costs stands apart in docs/benchmarks.md.
+RR = other("SCHED", "EEVDF", "RR")
+RUNS = (("server", RR, "all"), ("minimal", "", "all"),
+        ("server", other("HEAP", "SLAB", "TLSF") + " " + RR, "heap.tlsf.*"),
+        ("server", other("HEAP", "SLAB", "POOL") + " " + RR, "heap.pool.*"),
+        ("server", other("HEAP", "SLAB", "FIRSTFIT") + " HEAP_FIRSTFIT_KIB=4096 " + RR,
+         "heap.firstfit.*"))
 
 
 def build(profile, extra):

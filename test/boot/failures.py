@@ -169,7 +169,7 @@ def wrong_provider():
         expect(re.search(r"nosuch refused", m.banner + m.ask("log").text()), "the refusal is told",
                m.banner)
         now = m.ask("cat /slots/scheduler/provider")
-        expect("rr" in now.text(), "the default is in the slot", now.text())
+        expect("eevdf" in now.text(), "the default is in the slot", now.text())
         m.poweroff()
 
 
