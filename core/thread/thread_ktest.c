@@ -276,21 +276,17 @@ static bool run_threads(unsigned n)
 	return true;
 }
 
-HX_KTEST(thread_1000_leave_memory_as_before)
+/* Threads come and go; then all is as before: their number, what the heap has given out, and free
+ * frames but for those that the heap keeps. */
+static bool threads_leave_nothing(unsigned n_threads)
 {
 	struct hx_heap_stats before, after;
-	uint64_t free_before, free_after;
-	unsigned n_threads, n_waits;
+	uint64_t free_before = hx_frames_n_free();
+	unsigned n_waits;
 
-	n_threads = hx_thread_count();
-	hx_require(t, run_threads(20));		/* fills the caches of stacks and blocks */
-	for (n_waits = 0; n_waits < 100 && hx_thread_count() > n_threads; n_waits++)
-		hx_sleep_ns(TICK_NS);
-	hx_sleep_ns(5 * TICK_NS);
-	n_threads = hx_thread_count();
 	hx_heap_stats(&before);
-	free_before = hx_frames_n_free();
-	hx_require(t, run_threads(N_CYCLES));
+	if (!run_threads(N_CYCLES))
+		return false;
 	/* Other CPUs' idle threads free some, and forget each before they free its memory. */
 	for (n_waits = 0; n_waits < 100; n_waits++) {
 		hx_heap_stats(&after);
@@ -298,12 +294,26 @@ HX_KTEST(thread_1000_leave_memory_as_before)
 			break;
 		hx_sleep_ns(TICK_NS);
 	}
-	free_after = hx_frames_n_free();
-	hx_expect(t, hx_thread_count() == n_threads);
-	hx_expect(t, after.used_bytes == before.used_bytes);
-	/* Frames may have moved into the heap's reserve, but nowhere else. */
-	hx_expect(t, free_after * HX_PAGE_SIZE + after.reserved_bytes ==
-		     free_before * HX_PAGE_SIZE + before.reserved_bytes);
+	return hx_thread_count() == n_threads && after.used_bytes == before.used_bytes &&
+	       hx_frames_n_free() * HX_PAGE_SIZE + after.reserved_bytes ==
+	       free_before * HX_PAGE_SIZE + before.reserved_bytes;
+}
+
+/* Caches of stacks, and page tables of their area, grow to what the most threads at a time want and
+ * stay: on several CPUs that may happen late. What leaks shows in every round. */
+HX_KTEST(thread_1000_leave_memory_as_before)
+{
+	unsigned n_threads = hx_thread_count(), n_waits, round;
+	bool as_before = false;
+
+	hx_require(t, run_threads(20));
+	for (n_waits = 0; n_waits < 100 && hx_thread_count() > n_threads; n_waits++)
+		hx_sleep_ns(TICK_NS);
+	hx_sleep_ns(5 * TICK_NS);
+	n_threads = hx_thread_count();
+	for (round = 0; round < (HX_ENABLED(ONE_CPU) ? 1u : 5u) && !as_before; round++)
+		as_before = threads_leave_nothing(n_threads);
+	hx_expect(t, as_before);
 }
 
 /* Calls itself, formats text and yields at each depth. */
