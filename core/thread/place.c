@@ -43,7 +43,9 @@ static unsigned place_for(const struct hx_thread *t, const struct hx_runq *rq)
 	uint64_t may = t->intent->affinity & running, idle;
 	unsigned here = hx_percpu()->cpu, last = rq->cpu, cpu;
 
-	if ((t->intent->flags & HX_INTENT_PINNED) != 0 && (may & bit_of(last)) != 0)
+	/* A deadline was promised by the CPU that it is on. */
+	if (((t->intent->flags & HX_INTENT_PINNED) != 0 || t->intent->deadline_ns != 0) &&
+	    (may & bit_of(last)) != 0)
 		return last;
 	idle = __atomic_load_n(&cpus_idle, __ATOMIC_RELAXED) & may;
 	if (idle != 0) {

@@ -391,7 +391,7 @@ static void eevdf_leave(struct hx_runq *rq, struct hx_thread *current, uint64_t 
 	struct eevdf_queue *q = rq->priv;
 
 	eevdf_charge(q, current, ran_ns);
-	if (why == HX_LEAVE_BLOCK || why == HX_LEAVE_EXIT)
+	if (why == HX_LEAVE_BLOCK || why == HX_LEAVE_EXIT || why == HX_ENQUEUE_MOVE)
 		eevdf_part(q, eevdf_of(current));
 	q->current = NULL;
 }

@@ -195,7 +195,7 @@ static void stride_leave(struct hx_runq *rq, struct hx_thread *current, uint64_t
 	struct stride_queue *q = rq->priv;
 
 	stride_charge(q, current, ran_ns);
-	if (why == HX_LEAVE_BLOCK || why == HX_LEAVE_EXIT)
+	if (why == HX_LEAVE_BLOCK || why == HX_LEAVE_EXIT || why == HX_ENQUEUE_MOVE)
 		stride_part(q, current);
 	q->current = NULL;
 }

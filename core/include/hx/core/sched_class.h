@@ -124,7 +124,7 @@ struct hx_sched_ops {
 static inline bool hx_sched_may_move(const struct hx_thread *t, unsigned cpu)
 {
 	return cpu < 64 && (t->intent->affinity >> cpu & 1) != 0 &&
-	       (t->intent->flags & HX_INTENT_PINNED) == 0;
+	       (t->intent->flags & HX_INTENT_PINNED) == 0 && t->intent->deadline_ns == 0;
 }
 
 /**

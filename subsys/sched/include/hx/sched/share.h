@@ -55,7 +55,7 @@ static inline uint32_t hx_sched_weight(const struct hx_thread *t)
 /* A steal from a tree looks at so many threads for the best, and then takes the first it may. */
 #define HX_SCHED_STEAL_LOOKS	32u
 
-#define HX_SCHED_STEAL_TRIES	64u	/* of a list: one full of threads that must stay is left alone */
+#define HX_SCHED_STEAL_TRIES	64u	/* of a list full of threads that must stay */
 
 /* The first on a list of run_links that CPU cpu may take, taken off; NULL: none soon enough. */
 static inline struct hx_thread *hx_sched_steal_from(struct hx_list *list, unsigned cpu)
