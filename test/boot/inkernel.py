@@ -8,10 +8,10 @@ CHECKED = "KTEST=y DEBUG_ASSERT=y DEBUG_LOCKS=y FAULT_INJECTION=y"
 SMP = CHECKED + " SMP=y"
 
 
-def run_tests(profile, extra=CHECKED, cc="gcc", **options):
+def run_tests(profile, extra=CHECKED, cc="gcc", words="", **options):
     out = built(profile, extra=extra, cc=cc,
                 targets="kernel" if options.get("firmware", "direct") == "direct" else "iso")
-    code, text = runs_to_end(out, timeout=240, append="helix.tests=all", **options)
+    code, text = runs_to_end(out, timeout=240, append=f"helix.tests=all {words}".strip(), **options)
     plan = re.search(r"^1\.\.(\d+)$", text, re.M)
     expect(plan and int(plan.group(1)) > 0, "a TAP plan with tests", text[-2000:])
     good = len(re.findall(r"^ok \d+", text, re.M))
@@ -49,6 +49,10 @@ def tests():
     add("server, SMP without checks, 8 CPUs", "server", extra="SMP=y KTEST=y", smp=8)
     add("server, SMP with UBSAN and KASAN, 4 CPUs", "server", extra="SMP=y KTEST=y UBSAN=y KASAN=y",
         smp=4)
+    add("desktop", "desktop")
+    add("desktop, 4 CPUs present", "desktop", smp=4)
+    add("desktop, fixed priorities", "desktop", words="helix.slot.scheduler=prio")
+    add("desktop, clang", "desktop", cc="clang")
     add("server, clang", "server", cc="clang")
     add("server, BIOS", "server", firmware="bios")
     add("server, UEFI", "server", firmware="uefi")
