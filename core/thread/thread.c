@@ -102,12 +102,15 @@ static HX_NOINLINE int thread_make(struct hx_thread *t, const struct hx_thread_p
 	for (i = 0; name != NULL && name[i] != '\0' && i < HX_THREAD_NAME_MAX - 1; i++)
 		t->name[i] = name[i];
 	t->name[i] = '\0';
+	if (hx_sched_may_admit)
+		t->rq = sched_this_rq();	/* whose CPU promises what is asked for */
 	err = thread_ask(t, p->intent);
 	if (err != 0)
 		return err;
 	hx_context_init(&t->ctx, stack, stack_bytes, thread_entry, t);
 	irq = hx_irq_save();
-	t->rq = sched_this_rq();
+	if (!hx_sched_may_admit)
+		t->rq = sched_this_rq();
 	if (!HX_ENABLED(ONE_CPU) || HX_ENABLED(DEBUG_ASSERT))
 		t->state = HX_THREAD_NEW;
 	thread_add(t);
