@@ -39,6 +39,13 @@ coverage: setup ; @$(PY) scripts/coverage.py
 
 bench: setup ; @$(PY) scripts/bench.py
 
+tools: setup ; @$(BUILD) tools
+
+# Those that answer to more than turns, and rr for comparison, as far as the tree has them.
+sched-results: tools
+	@build/tools/schedsim --compare $$(build/tools/schedsim --list | grep -xE 'dis|edf|eevdf|mlfq|prio|rr' | paste -sd,) \
+		--into docs/scheduling-results.md subsys/sched/tools/schedsim/workloads/*.wl
+
 size: ; @$(BUILD) kernel && $(PY) scripts/size.py $$($(BUILD) where)
 
 gdb: ; @$(BUILD) kernel && $(PY) scripts/gdb.py $$($(BUILD) where)
@@ -56,5 +63,5 @@ distclean: ; @rm -rf build .config .config.old external defconfig
 help: ; @$(PY) scripts/help.py
 
 .PHONY: all kernel rootfs disk iso run test setup unit contract boot-test build-test lint model-check coverage \
-	bench size gdb docs menuconfig guiconfig oldconfig olddefconfig savedefconfig listnewconfig \
+	bench tools sched-results size gdb docs menuconfig guiconfig oldconfig olddefconfig savedefconfig listnewconfig \
 	randconfig allnoconfig allyesconfig clean distclean help

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Build the products of one configuration: what `make` calls.
 
-  build.py TARGET...      kernel iso disk rootfs, or alone: unit, coverage (host tests), where
+  build.py TARGET...      kernel iso disk rootfs, or alone: unit, coverage (host tests), tools, where
 
 Variables (from make): PROFILE CONFIG ARCH CC O V FIRMWARE EXTRA EXTERNAL.
 Without PROFILE the configuration is CONFIG, else .config; with it, configs/<PROFILE>_defconfig plus
@@ -12,6 +12,7 @@ for clang.
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 
@@ -72,7 +73,7 @@ class Build:
         if var("CONFIG") and not os.path.exists(config):
             sys.exit(f"helix: CONFIG={config} is not there")
         alone = sys.argv[1:]
-        every_room = not profile and alone in (["unit"], ["coverage"])
+        every_room = not profile and alone in (["unit"], ["coverage"], ["tools"])
         if not profile and not every_room and not os.path.exists(config):
             print("helix: no .config yet: taking the profile server", flush=True)
             self.defconfig("server", config)
@@ -214,6 +215,21 @@ class Build:
         self.ninja(folder, [])
         return folder
 
+    def tools(self):
+        """The host programs, with every provider in them, into build/tools (or O)."""
+        folder = os.path.join(self.folder, "tools")
+        out = var("O") or os.path.join(TOP, "build", "tools")
+        self.setup_meson(folder, ["-Darch=host", "-Dsanitize=false"], cross=False)
+        self.ninja(folder, ["tools"])
+        os.makedirs(out, exist_ok=True)
+        found = []
+        for name in sorted(os.listdir(os.path.join(folder, "scripts", "tools"))):
+            path = os.path.join(folder, "scripts", "tools", name)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                shutil.copy2(path, os.path.join(out, name))
+                found.append(os.path.join(out, name))
+        return found
+
 
 def main(argv):
     build = Build()
@@ -222,6 +238,8 @@ def main(argv):
         print(build.folder)
     elif targets in (["unit"], ["coverage"]):
         print(build.unit(coverage=targets == ["coverage"]))
+    elif targets == ["tools"]:
+        print("\n".join(build.tools()))
     else:
         unknown = [t for t in targets if t not in PRODUCTS]
         if unknown:

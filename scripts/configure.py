@@ -12,9 +12,11 @@ Prints the way from the build folder to the top of the tree, then a line "Kconfi
 file that was read, then the folders of the chosen rooms, one a line, lowest floor first. A folder is
 a room if it has a meson.build. It is optional if the first symbol of its Kconfig is a tristate: then
 that symbol decides. Everything else is always in. Rooms below
-external/ (a link that `make EXTERNAL=dir` sets) are named as if they stood in the tree.
+external/ (a link that `make EXTERNAL=dir` sets) are named as if they stood in the tree. A folder
+<room>/tools/<name> with a meson.build is no room but a host program: a line "tool <folder>".
 """
 import argparse
+import glob
 import hashlib
 import os
 import re
@@ -119,10 +121,20 @@ def find_rooms(top):
         for place in ("", "external"):
             for folder, dirs, files in os.walk(os.path.join(top, place, base)):
                 dirs.sort()
+                if os.path.basename(folder) == "tools":
+                    dirs.clear()
+                    continue
                 rel = os.path.relpath(folder, top)
                 if "meson.build" in files and rel not in found:
                     found.append(rel)
     return found
+
+
+def find_tools(top):
+    """Host programs that lie beside what they serve."""
+    found = glob.glob(os.path.join(top, "*", "**", "tools", "*", "meson.build"), recursive=True)
+    return sorted(os.path.relpath(os.path.dirname(f), top) for f in found
+                  if os.path.relpath(f, top).split(os.sep)[0] in {b.split("/")[0] for b in FLOOR_DIRS})
 
 
 def chosen_rooms(kconf, top, arch):
@@ -155,6 +167,8 @@ def main():
     print(os.path.relpath(args.top, os.path.dirname(os.path.abspath(args.out))))
     print("\n".join("Kconfig " + f for f in sorted(set(kconf.kconfig_filenames))))
     print("\n".join(chosen_rooms(kconf, args.top, args.arch)))
+    if args.arch == "host":
+        print("".join(f"tool {folder}\n" for folder in find_tools(args.top)), end="")
     return 0
 
 

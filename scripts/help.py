@@ -15,6 +15,8 @@ TARGETS = (
     ("make unit · contract · boot-test · build-test · model-check · lint", "parts of the test suite"),
     ("make coverage", "which lines the host tests reach"),
     ("make bench", "guest instructions per operation; JSON and SVG in build/bench"),
+    ("make tools", "host programs into build/tools: schedsim, the simulator of schedulers"),
+    ("make sched-results", "writes the table of docs/scheduling-results.md: schedulers compared"),
     ("make size", "bytes per room and symbol, compared with the last saved run"),
     ("make gdb", "boots stopped, starts gdb with symbols"),
     ("make docs", "writes the generated tables of the documentation"),
