@@ -182,7 +182,7 @@ static void *translate(uintptr_t va, unsigned access, unsigned *fault)
 
 static void *reach(uintptr_t va, unsigned access)
 {
-	unsigned fault;
+	unsigned fault = 0;
 	void *p;
 
 	for (unsigned i = 0; i < TRIES_MAX; i++) {
