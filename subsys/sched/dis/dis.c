@@ -133,6 +133,7 @@ static int dis_init(struct hx_runq *rq)
 	if (first) {
 		promised_ppm = 0;
 		dis_n_limited = n_io_blocked = 0;
+		looked_ns = hx_now_ns();
 		hx_timer_start(&house_timer, hx_now_ns() + DIS_HOUSE_NS);
 	}
 	return 0;
