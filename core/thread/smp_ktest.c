@@ -3,6 +3,7 @@
  * Threads on several CPUs: nobody is lost on the way between them, each runs where it may and only
  * there, the load is evened out, and memory is given back. With one CPU most of this is skipped.
  */
+#include <hx/config/core_names.h>
 #include <hx/core/heap.h>
 #include <hx/core/ktest.h>
 #include <hx/core/log.h>

@@ -9,6 +9,7 @@
  * becomes DEAD under its run queue's lock, which is released after the switch, so whoever has seen
  * it DEAD and had that lock then knows that no CPU is on its stack (thread_await_off()).
  */
+#include <hx/config/core_names.h>
 #include <hx/core/heap.h>
 #include <hx/core/init.h>
 #include <hx/core/log.h>

@@ -21,7 +21,6 @@
 #ifndef HX_THREAD_PRIV_H
 #define HX_THREAD_PRIV_H
 
-#include <hx/config/core_names.h>
 #include <hx/config/core_thread.h>
 #include <hx/config/hal_paging.h>
 #include <hx/core/assert.h>
