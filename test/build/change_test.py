@@ -114,10 +114,10 @@ class Rooms(unittest.TestCase):
             path = os.path.join(tree, "core", "log", "meson.build")
             text = lib.read(path)
             with open(path, "w") as f:
-                f.write(text.replace("'core_lib'", "'core_lib', 'subsys_sched_rr'", 1))
+                f.write(text.replace("'core_lib'", "'core_lib', 'subsys_sched_eevdf'", 1))
             run = lib.make("PROFILE=server", f"O={place}/b", "kernel", top=tree)
             self.assertNotEqual(run.returncode, 0)
-            self.assertIn("room core_log (floor 1) uses subsys_sched_rr of the higher floor 2",
+            self.assertIn("room core_log (floor 1) uses subsys_sched_eevdf of the higher floor 2",
                           run.stdout + run.stderr)
 
     def test_an_undeclared_include_does_not_compile(self):

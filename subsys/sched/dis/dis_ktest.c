@@ -72,8 +72,8 @@ HX_KTEST(dis_budget_is_kept)
 	hx_sleep_ns(1000 * MS);
 	ran = ran_of(thread) - ran;
 	took = hx_now_ns() - from;
-	/* 20 %, where nothing else wants the CPU. The machine may stop for a while, which looks as if
-	 * a tick came late, so this is wide; how exact it is, the tests on the host say. */
+	/* 20 %, where nothing else wants the CPU. The machine may stop for a while, as if a tick
+	 * came late, so this is wide; how exact it is, the tests on the host say. */
 	hx_expect(t, ran >= took / 10 && ran <= took * 2 / 5);
 	stop = true;
 	hx_expect(t, hx_thread_join(thread, HX_FOREVER, NULL) == 0);
