@@ -127,6 +127,10 @@ def unknown_words():
 SMP = "SMP=y FAULT_INJECTION=y PROVOKE=y"
 
 
+def has_cpu(lines, words):
+    return any(line.startswith(words + " ") for line in lines)
+
+
 def mute_cpu():
     """A CPU that does not answer is reported and left out; the others run."""
     with boots(built("server", extra=SMP), smp=4, append="helix.fault=cpu.start:2") as m:
@@ -134,8 +138,9 @@ def mute_cpu():
                "it is reported", m.banner)
         cpus = m.ask("cat /proc/cpus").body
         expect("present=4 running=3" in cpus, "three run", str(cpus[:1]))
-        expect("cpu=2 state=left-out" in cpus, "its state tells", str(cpus))
-        expect("cpu=3 state=online" in cpus, "the next one is started all the same", str(cpus))
+        expect(has_cpu(cpus, "cpu=2 state=left-out"), "its state tells", str(cpus))
+        expect(has_cpu(cpus, "cpu=3 state=online"), "the next one is started all the same",
+               str(cpus))
         expect(m.poweroff() == 0x10, "poweroff leaves with 0x10")
 
 
@@ -144,7 +149,7 @@ def fewer_cpus():
     with boots(built("server", extra=SMP), smp=4, append="helix.cpus=2") as m:
         cpus = m.ask("cat /proc/cpus").body
         expect("present=4 running=2" in cpus, "two run", str(cpus[:1]))
-        expect("cpu=2 state=unused" in cpus, "the third is not started", str(cpus))
+        expect(has_cpu(cpus, "cpu=2 state=unused"), "the third is not started", str(cpus))
         m.poweroff()
     with boots(built("server", extra=SMP), smp=2, append="helix.cpus=many") as m:
         expect("helix.cpus=many" in m.banner + m.ask("log").text(), "the word is refused", m.banner)
