@@ -23,7 +23,7 @@ TEST := $(PY) scripts/test.py
 
 all: ; @$(BUILD) kernel
 
-kernel rootfs disk iso: ; @$(BUILD) $@
+kernel modules rootfs disk iso: ; @$(BUILD) $@
 
 run: setup ; @$(BUILD) $(if $(filter direct,$(FIRMWARE))$(filter host,$(ARCH)),kernel,iso) && $(RUN) --firmware $(or $(FIRMWARE),bios)
 
@@ -35,7 +35,24 @@ unit contract boot-test build-test lint: setup ; @$(TEST) $(patsubst %-test,%,$@
 
 model-check: setup ; @$(TEST) models
 
+fuzz: setup ; @$(PY) scripts/fuzz.py $(if $(RUNS),--runs $(RUNS))
+
+# Ten million random operations on each heap against a model, and what fragmentation they leave; a million
+# random events on each scheduler, on 1, 2 and 4 CPUs, with every invariant looked at after each; ten
+# thousand swaps between all pairs of schedulers under load.
+soak: soak-host
+	@$(PY) test/boot/soak.py
+
+# What of it needs no machine.
+soak-host: setup tools
+	@build/tools/schedsim --random $${SCHEDSIM_EVENTS:-1000000}
+	@HX_HEAP_STEPS=$${HX_HEAP_STEPS:-10000000} $(PY) test/host/run.py "$$($(BUILD) unit | tail -1)" \
+		'*_heap_*.contract_trace_test' --suite contract --timeout 7200 --remarks
+
 coverage: setup ; @$(PY) scripts/coverage.py
+
+# A thousand injected faults, some minutes; the table goes into docs/.
+campaign: setup ; @$(PY) scripts/campaign.py $(if $(SEED),--seed $(SEED)) --into docs/healing-results.md
 
 bench: setup ; @$(PY) scripts/bench.py
 
@@ -62,6 +79,6 @@ distclean: ; @rm -rf build .config .config.old external defconfig
 
 help: ; @$(PY) scripts/help.py
 
-.PHONY: all kernel rootfs disk iso run test setup unit contract boot-test build-test lint model-check coverage \
-	bench tools sched-results size gdb docs menuconfig guiconfig oldconfig olddefconfig savedefconfig listnewconfig \
+.PHONY: all kernel modules rootfs disk iso run test setup unit contract boot-test build-test lint model-check fuzz soak soak-host coverage \
+	campaign bench tools sched-results size gdb docs menuconfig guiconfig oldconfig olddefconfig savedefconfig listnewconfig \
 	randconfig allnoconfig allyesconfig clean distclean help

@@ -3,11 +3,13 @@
 """Measure: guest instructions per operation, twice, and refuse figures that differ.
 
 Builds the profiles with CONFIG_BENCH=y (PROFILE, else RUNS below), boots them under -icount, writes
-build/bench/figures.jsonl, figures.svg and a drawing for each cost curve (curves.py), prints a table.
---docs also rewrites the table of docs/benchmarks.md and the curves in docs/images/.
+build/bench/figures.jsonl, figures.svg and a drawing for each cost curve (curves.py), prints a table;
+without PROFILE also each scheduler in a kernel for several CPUs, in schedulers.jsonl.
+--docs also rewrites the tables of docs/benchmarks.md and the curves in docs/images/.
 """
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -19,18 +21,33 @@ import machine  # noqa: E402
 
 def other(kind, default, name):
     """EXTRA words: another provider of a kind in place of the profile's."""
-    return f"{kind}_{default}=n {kind}_{name}=y {kind}_DEFAULT_{name}=y"
+    return "" if name == default else f"{kind}_{default}=n {kind}_{name}=y {kind}_DEFAULT_{name}=y"
 
 
 # Profile, words on top of BENCH=y, and which figures: all that a build has, or those of one provider.
-# The peers take turns or go by priority: the server is measured with round robin beside them, and what
-# each of our schedulers costs stands apart in docs/benchmarks.md.
-RR = other("SCHED", "EEVDF", "RR")
+# The peers take turns or go by priority, on one CPU: the server is measured with round robin and for one
+# CPU beside them, and what each of our schedulers costs stands apart in docs/benchmarks.md.
+RR = other("SCHED", "EEVDF", "RR") + " SMP=n"
 RUNS = (("server", RR, "all"), ("minimal", "", "all"),
         ("server", other("HEAP", "SLAB", "TLSF") + " " + RR, "heap.tlsf.*"),
-        ("server", other("HEAP", "SLAB", "POOL") + " " + RR, "heap.pool.*"),
+        ("server", other("HEAP", "SLAB", "POOL") + " HEAP_POOL_N_32=4096 HEAP_POOL_N_64=8192 "
+         "HEAP_POOL_N_128=8192 " + RR, "heap.pool.*"),
         ("server", other("HEAP", "SLAB", "FIRSTFIT") + " HEAP_FIRSTFIT_KIB=4096 " + RR,
-         "heap.firstfit.*"))
+         "heap.firstfit.*"),
+        ("server", "CRYPTO=y " + RR, "token.*"), ("server", "CRYPTO=y " + RR, "crypto.*"),
+        # From EEVDF, which has most to hand over, to round robin and back.
+        ("server", "SCHED_RR=y SMP=n", "swap.*"))
+
+# What the schedulers cost: each alone in the server's kernel for several CPUs, on a machine with one
+# and on one with four. docs/benchmarks.md has a table for each.
+SCHEDULERS = ("RR", "PRIO", "MLFQ", "EDF", "EEVDF", "STRIDE", "DIS")
+SCHED_CPUS = (1, 4)
+SCHED_GLOBS = ("sched.switch", "sem.ping_pong*", "thread.create_exit.*", "tick.total*",
+               "ipi.round_trip", "tlb.shootdown.4")
+# And how that grows with the threads that are ready, on one CPU: such a figure gets the scheduler's name,
+# so that the curves of all are drawn side by side.
+SCHED_CURVES = ("sched.pick.*", "sched.enqueue.*", "sched.dequeue.*", "sched.tick.*", "sched.deadline.*")
+CURVE = re.compile(r'"sched\.((deadline\.)?(pick|enqueue|dequeue|tick)\.\d+")')
 
 
 def build(profile, extra):
@@ -43,16 +60,40 @@ def build(profile, extra):
     return os.path.join(folder, "out")
 
 
-def measure(out, glob):
-    m = machine.Machine(out, icount=True, append=f"helix.bench={glob} helix.bench.unit=insn")
+def measure(out, glob, cpus=1):
+    """The lines that one run prints; none if that kernel has no such figure."""
+    m = machine.Machine(out, icount=True, smp=cpus,
+                        append=f"helix.bench={glob} helix.bench.unit=insn")
     with m:
         code = m.wait_end(300)
-    lines = [ln for ln in m.transcript.replace(b"\r", b"").decode(errors="replace").split("\n")
-             if ln.startswith('{"bench"')]
-    if code != machine.EXIT_OK or not lines:
+    if code != machine.EXIT_OK:
         sys.exit(f"helix: the benchmark ended with {code}:\n" +
                  m.transcript.decode(errors="replace")[-2000:])
-    return lines
+    return [ln for ln in m.transcript.replace(b"\r", b"").decode(errors="replace").split("\n")
+            if ln.startswith('{"bench"')]
+
+
+def agreed(out, glob, cpus=1):
+    first, second = measure(out, glob, cpus), measure(out, glob, cpus)
+    if first != second:
+        for a, b in zip(first, second):
+            if a != b:
+                print(a, b, sep="\n", file=sys.stderr)
+        sys.exit("helix: two runs printed different figures")
+    return first
+
+
+def schedulers():
+    """Lines of figures of each scheduler, with its name and the number of CPUs; and of its curves."""
+    of_cpus, of_curves = [], []
+    for name in SCHEDULERS:
+        out = build("server", (other("SCHED", "EEVDF", name) + " SMP=y").strip())
+        for cpus in SCHED_CPUS:
+            of_cpus += [json.dumps(dict(json.loads(ln), scheduler=name.lower(), cpus=cpus))
+                        for glob in SCHED_GLOBS for ln in agreed(out, glob, cpus)]
+        of_curves += [CURVE.sub(rf'"sched.{name.lower()}.\1', ln)
+                      for glob in SCHED_CURVES for ln in agreed(out, glob)]
+    return of_cpus, of_curves
 
 
 def svg(figures, path):
@@ -71,17 +112,16 @@ def svg(figures, path):
 
 
 def main(argv):
-    runs = [(os.environ["PROFILE"], "", "all")] if os.environ.get("PROFILE") else RUNS
-    lines = []
-    for profile, extra, glob in runs:
-        out = build(profile, extra)
-        first, second = measure(out, glob), measure(out, glob)
-        if first != second:
-            for a, b in zip(first, second):
-                if a != b:
-                    print(a, b, sep="\n", file=sys.stderr)
-            sys.exit("helix: two runs printed different figures")
-        lines += first
+    alone = os.environ.get("PROFILE")
+    by_scheduler, lines = [], []
+    for profile, extra, glob in [(alone, "", "all")] if alone else RUNS:
+        of_run = agreed(build(profile, extra), glob)
+        if not of_run:
+            sys.exit(f"helix: {profile} {extra} has no figure {glob}")
+        lines += [ln for ln in of_run if alone or not CURVE.search(ln)]
+    if not alone:
+        by_scheduler, of_curves = schedulers()
+        lines += of_curves
     folder = os.path.join(TOP, "build", "bench")
     path = os.path.join(folder, "figures.jsonl")
     with open(path, "w") as f:
@@ -95,6 +135,12 @@ def main(argv):
         print(f"{f['bench']:34} {f['profile']:9} {f['unit']:6} {f['min']:9,} {f['p50']:9,} "
               f"{f['p99']:9,} {f['max']:9,}")
     print(f"{os.path.relpath(path, TOP)}, {', '.join(['figures.svg'] + drawn)}; two runs agreed")
+    if by_scheduler:
+        with open(os.path.join(folder, "schedulers.jsonl"), "w") as f:
+            f.write("\n".join(by_scheduler) + "\n")
+    for f in map(json.loads, by_scheduler):
+        print(f"{f['bench']:34} {f['scheduler']:6} {f['cpus']:2} {f['unit']:6} {f['min']:9,} "
+              f"{f['p50']:9,} {f['p99']:9,} {f['max']:9,}")
     if "--docs" in argv:
         curves.write(lines, os.path.join(TOP, "docs", "images"))
         return subprocess.call([sys.executable, os.path.join(TOP, "scripts", "docs.py"), "--bench",

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Build the products of one configuration: what `make` calls.
 
-  build.py TARGET...      kernel iso disk rootfs, or alone: unit, coverage (host tests), tools, where
+  build.py TARGET...      kernel modules iso disk rootfs, or alone: unit, coverage (host tests), tools, where
 
 Variables (from make): PROFILE CONFIG ARCH CC O V FIRMWARE EXTRA EXTERNAL.
 Without PROFILE the configuration is CONFIG, else .config; with it, configs/<PROFILE>_defconfig plus
@@ -20,9 +20,10 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, "scripts"))
 STAMPS = {"image": ("helix-kernel", "helix-kernel.debug", "helix-kernel.sym",
                     "helix-kernel.map", "config", "size.json", "sbom.json"),
-          "rootfs": ("boot.cpio",), "iso": ("helix.iso",), "disk": ("helix.img",)}
+          "rootfs": ("boot.cpio",), "modules.stamp": ("modules",), "iso": ("helix.iso",),
+          "disk": ("helix.img",)}
 ROOM_BASES = ("hal", "core", "subsys", "drivers", "fs", "nexus", "test", "profiles")
-PRODUCTS = ("kernel", "iso", "disk", "rootfs")
+PRODUCTS = ("kernel", "modules", "iso", "disk", "rootfs")
 
 
 def var(name, default=""):
@@ -64,6 +65,7 @@ class Build:
             sys.exit(f"helix: FIRMWARE is bios, uefi or direct, not '{self.firmware}'")
         os.environ["HX_ARCH"] = self.arch
         os.environ["srctree"] = TOP
+        self.use_ccache()
         import kconf
         kconf.link_external()
         profile = var("PROFILE")
@@ -91,6 +93,16 @@ class Build:
             kconf.all_rooms(self.config)
         elif profile:
             self.profile_config()
+
+    def use_ccache(self):
+        """With CCACHE=y, what another build folder has compiled from the same text need not be
+        compiled again. Debug information then names the files as that folder saw them, so it is for
+        tests, which build many kernels, and not for what is shipped."""
+        self.ccache = shutil.which("ccache") if var("CCACHE") == "y" else None
+        os.environ.setdefault("CCACHE_DIR", os.path.join(TOP, "build", "ccache"))
+        os.environ["CCACHE_BASEDIR"] = TOP
+        os.environ["CCACHE_NOHASHDIR"] = "1"      # names in the objects are mapped to the tree's
+        os.environ.setdefault("CCACHE_MAXSIZE", "2G")
 
     @staticmethod
     def defconfig(profile, config):
@@ -150,10 +162,16 @@ class Build:
         self.check_config()
         os.makedirs(folder, exist_ok=True)
         command = ["meson", "setup", folder, TOP, f"-Dconfig={self.config}"] + options
+        compiler = [self.ccache] if self.ccache else []
+        compiler.append("clang-14" if self.cc == "clang" else "gcc")
         if cross:
             command += ["--cross-file", os.path.join(TOP, "hal", self.arch, f"cross-{self.cc}.ini")]
+            if self.ccache:
+                through = os.path.join(folder, "ccache.ini")
+                write(through, f"[binaries]\nc = {compiler}\n")
+                command += ["--cross-file", through]
         else:
-            os.environ["CC"] = "clang-14" if self.cc == "clang" else "gcc"
+            os.environ["CC"] = " ".join(compiler)
         self.run(command)
         write(names, rooms)
 

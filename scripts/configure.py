@@ -11,7 +11,8 @@ Writes <out>/config, the whole configuration with every default filled in, which
 Prints the way from the build folder to the top of the tree, then a line "Kconfig <file>" for each
 file that was read, then the folders of the chosen rooms, one a line, lowest floor first. A folder is
 a room if it has a meson.build. It is optional if the first symbol of its Kconfig is a tristate: then
-that symbol decides. Everything else is always in. Rooms below
+that symbol decides (and so does MODULES about its own). Everything else is always in. A room that is
+chosen as a module comes as a line "module <folder>". Rooms below
 external/ (a link that `make EXTERNAL=dir` sets) are named as if they stood in the tree. A folder
 <room>/tools/<name> with a meson.build is no room but a host program: a line "tool <folder>".
 """
@@ -110,7 +111,7 @@ def gate(kconf, top, folder):
     if not os.path.exists(os.path.join(top, kfile)):
         return None
     syms = [s for s in kconf.unique_defined_syms if s.nodes[0].filename == kfile]
-    if syms and syms[0].orig_type == kconfiglib.TRISTATE:
+    if syms and syms[0].name in kconf.rooms:
         return syms[0]
     return None
 
@@ -143,9 +144,28 @@ def chosen_rooms(kconf, top, arch):
         if folder.startswith("hal/") and folder not in ("hal/common", "hal/paging", "hal/" + arch):
             continue
         sym = gate(kconf, top, folder)
-        if sym is None or sym.tri_value:
+        if sym is None or sym.tri_value == 2 or (sym.tri_value == 1 and arch == "host"):
             rooms.append(folder)
     return rooms
+
+
+def module_rooms(kconf, top, arch):
+    """Rooms that are built as modules. On the host they are built in: nothing is loaded there."""
+    return [folder for folder in find_rooms(top) if arch != "host" and
+            getattr(gate(kconf, top, folder), "tri_value", 0) == 1]
+
+
+def headers(top, arch):
+    """The headers that a module may have compiled in: those of all floors, and of this machine."""
+    found = []
+    for base in FLOOR_DIRS:
+        for folder, _, files in os.walk(os.path.join(top, base)):
+            rel = os.path.relpath(folder, top)
+            if "/include/hx" in "/" + rel and (not re.match(r"hal/\w+/", rel + "/") or
+                                               rel.startswith(("hal/include/", "hal/common/",
+                                                               f"hal/{arch}/"))):
+                found += [os.path.join(rel, f) for f in files if f.endswith(".h")]
+    return sorted(set(found))
 
 
 def main():
@@ -167,6 +187,8 @@ def main():
     print(os.path.relpath(args.top, os.path.dirname(os.path.abspath(args.out))))
     print("\n".join("Kconfig " + f for f in sorted(set(kconf.kconfig_filenames))))
     print("\n".join(chosen_rooms(kconf, args.top, args.arch)))
+    print("".join(f"module {folder}\n" for folder in module_rooms(kconf, args.top, args.arch)) +
+          "".join(f"header {path}\n" for path in headers(args.top, args.arch)), end="")
     if args.arch == "host":
         print("".join(f"tool {folder}\n" for folder in find_tools(args.top)), end="")
     return 0

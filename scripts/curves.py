@@ -28,7 +28,7 @@ def kind_of(family):
 
 
 def collect(lines):
-    """{kind: {line's name: [(n, p50, p99)]}}, and {kind: unit}; points sorted by n."""
+    """{kind: {line's name: [(n, p50, p99)]}}, and {kind: unit}; points sorted by n. One is no line."""
     points, units = {}, {}
     for line in lines:
         if not line.startswith('{"bench"'):
@@ -43,6 +43,9 @@ def collect(lines):
         units[kind] = f["unit"]
     kinds = {}
     for kind, lines_ in points.items():
+        lines_ = {name: values for name, values in lines_.items() if len(values) > 1}
+        if not lines_:
+            continue
         families = [family for family, _ in lines_]
         kinds[kind] = {
             family if families.count(family) == 1 else f"{family} ({profile})":

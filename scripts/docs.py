@@ -8,7 +8,7 @@ A table stands between `<!-- generated: NAME -->` and `<!-- end -->` in a Markdo
   docs.py --kernel OUT  also the tables of nodes and verbs, from a booted kernel
   docs.py --build       builds what the next two need, and takes both
   docs.py --sizes    also the table of sizes, from build/<profile>-x86_64/out/size.json
-  docs.py --bench F  also the benchmark table, from the JSON lines of F
+  docs.py --bench F  also the benchmark tables, from the JSON lines of F and of schedulers.jsonl beside it
 """
 import argparse
 import json
@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, "scripts"))
 PROFILES = ("desktop", "server", "embedded", "secure", "realtime", "teaching", "minimal")
-MARK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.S)
+MARK = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.S)
 STRING = r'"((?:[^"\\]|\\.)*)"'
 
 
@@ -61,7 +61,8 @@ def table(head, rows):
 def variable(path):
     """/sched/threads/1/stats -> /sched/threads/<id>/stats: one row stands for many nodes."""
     for pattern, name in ((r"^(/sched/threads/)[^/]+", r"\1<id>"), (r"^(/sched/runq/)[^/]+", r"\1<cpu>"),
-                          (r"^(/slots/)[^/]+", r"\1<slot>")):
+                          (r"^(/slots/)[^/]+", r"\1<slot>"), (r"^(/caps/)[^/]+", r"\1<holder>"),
+                          (r"^(/modules/)[^/]+/", r"\1<name>/")):
         path = re.sub(pattern, name, path)
     return path
 
@@ -84,6 +85,7 @@ def of_kernel(out):
     rows = {}
     with machine.Machine(out) as m:
         m.wait_prompt(60)
+        m.ask("echo /modules/ctl load /boot/modules/sched_rr.hko")     # so that it has nodes
         walk_nodes(m, "", rows)
         help_body = m.ask("help").body
         m.poweroff()
@@ -119,12 +121,31 @@ def symbols():
     return table(("symbol", "type", "prompt", "in one sentence"), sorted(rows))
 
 
+def with_families(text):
+    """A file's text and, for each use of a macro of one parameter that has HX_BENCH lines, those."""
+    for m in re.finditer(r"#define (\w+)\((\w+)\)((?: *\\\n.*)*HX_BENCH(?:.*\\\n)*.*)", text):
+        for use in re.findall(r"^" + m.group(1) + r"\((\w+)\)$", text, re.M):
+            body = re.sub(r"\b" + m.group(2) + r"##|##" + m.group(2) + r"\b", use, m.group(3))
+            body = body.replace("#" + m.group(2), f'"{use}"').replace("\\\n", "\n")
+            text += re.sub(r'" "', "", body)
+    return text
+
+
 def benches():
     rows = []
     for path, text in sources():
+        text = with_families(text)
         for m in re.finditer(r"HX_BENCH\(\w+,\s*" + STRING + r",\s*((?:" + STRING + r"\s*)+)\)", text):
             rows.append((f"`{m.group(1)}`", joined(m.group(2))))
     return table(("figure", "what is measured"), sorted(rows))
+
+
+def module_states():
+    """The life of a module, from its one table."""
+    with open(os.path.join(TOP, "subsys/modules/states.c")) as f:
+        text = f.read()
+    rows = re.findall(r"\{ MODULE_(\w+),\s*MODULE_(\w+),\s*MODULE_(\w+) \}", text)
+    return table(("state", "event", "then"), [tuple(w.lower() for w in r) for r in rows])
 
 
 def targets():
@@ -155,6 +176,8 @@ PEERS = (
     ("boot.to_prompt", "minimal 60,000, server 2,000,000", "NuttX rv64 123,716; to main: Zephyr x86_64 "
      "556,323, Unikraft 59,685"),
     ("sched.yield", "50", "Unikraft 96, LK 139"),
+    ("slot.call.scheduler", "4; 0 without swaps", "-"),
+    ("slot.call.heap", "4; 0 without swaps", "-"),
     ("sched.switch", "100", "Zephyr 118, Unikraft 288, NuttX 414, LK 624"),
     ("spin.pair", "12", "LK 13"),
     ("mutex.pair", "25", "Unikraft 53, Zephyr 78, NuttX 130"),
@@ -164,14 +187,20 @@ PEERS = (
     ("thread.create_exit.alloc", "1,500", "NuttX 5,819, Unikraft 5,823"),
     ("heap.slab.pair", "60", "Unikraft 293, Zephyr 412, NuttX 610; user mode: mimalloc 56"),
     ("heap.tlsf.pair", "90", "user mode: TLSF 84"),
-    ("heap.tlsf.worst", "-", "-"),
-    ("heap.tlsf.best", "-", "-"),
+    ("heap.tlsf.alloc.worst", "-", "-"),
+    ("heap.tlsf.alloc.best", "-", "-"),
+    ("heap.tlsf.free.worst", "-", "-"),
+    ("heap.tlsf.free.best", "-", "-"),
     ("heap.pool.pair", "25", "-"),
-    ("heap.pool.worst", "-", "-"),
-    ("heap.pool.best", "-", "-"),
-    ("heap.slab.worst", "-", "-"),
+    ("heap.pool.alloc.worst", "-", "-"),
+    ("heap.pool.alloc.best", "-", "-"),
+    ("heap.pool.free.worst", "-", "-"),
+    ("heap.pool.free.best", "-", "-"),
+    ("heap.slab.alloc.worst", "-", "-"),
+    ("heap.slab.free.worst", "-", "-"),
     ("heap.firstfit.pair", "-", "NuttX (best fit) 610"),
-    ("heap.firstfit.worst", "-", "-"),
+    ("heap.firstfit.alloc.worst", "-", "-"),
+    ("heap.firstfit.free.worst", "-", "-"),
     ("heap.bump", "12", "-"),
     ("frames.buddy.pair", "80", "-"),
     ("frames.bitmap.pair", "-", "-"),
@@ -185,6 +214,21 @@ PEERS = (
     ("vm.fault.own", "-", "-"),
     ("vm.switch", "-", "-"),
     ("vm.copy", "-", "-"),
+    ("cap.check", "15", "-"),
+    ("cap.check.timed", "-", "-"),
+    ("cap.get_put", "-", "-"),
+    ("cap.derive_drop", "-", "-"),
+    ("cap.revoke", "-", "-"),
+    ("chan.round_trip", "450", "NuttX 742 and 497 without the switches, Unikraft 1,428, L4Re 543"),
+    ("event.publish", "120", "-"),
+    ("swap.scheduler.pause.100", "20,000", "-"),
+    ("swap.scheduler.total.100", "100,000", "-"),
+    ("module.load", "-", "-"),
+    ("token.verify", "1.05 times three crypto.hmac.library", "-"),
+    ("token.hmac", "-", "-"),
+    ("crypto.hmac", "-", "-"),
+    ("crypto.hmac.library", "-", "-"),
+    ("crypto.ecdsa.verify", "-", "-"),
     ("fs.ramfs.open", "1,000", "NuttX 1,862, Unikraft 2,390"),
     ("fs.ramfs.read1", "400", "Unikraft 941"),
     ("fs.ramfs.create", "6,000", "Unikraft 15,501"),
@@ -193,18 +237,121 @@ PEERS = (
 )
 
 
+def limit_of(reach, profile):
+    """What a figure of that profile should reach, as a number; None: nothing was said."""
+    by_profile = dict(re.findall(r"([a-z]+) ([\d,]*\d)", reach))
+    text = by_profile.get(profile, reach)
+    return int(text.replace(",", "")) if re.fullmatch(r"[\d,]+", text) else None
+
+
+def judged(reach, ours):
+    """The column "to reach" for figures (whose, p50): who misses it is named."""
+    late = [whose for whose, p50 in ours if (limit_of(reach, whose) or p50) < p50]
+    return f"{reach}; **missed** by {', '.join(late)}" if late else reach
+
+
 def figures(path):
     got = {}
     with open(path) as f:
         for line in f:
             if line.startswith('{"bench"'):
                 fig = json.loads(line)
-                got.setdefault(fig["bench"], []).append(fig)
+                got.setdefault(fig["bench"], []).append((fig["profile"], fig["p50"]))
     rows = []
     for name, reach, peers in PEERS:
-        ours = "; ".join(f"{f['profile']} {f['p50']:,}" for f in got.get(name, []))
-        rows.append((f"`{name}`", ours or "-", reach, peers))
+        ours = got.get(name, [])
+        rows.append((f"`{name}`", "; ".join(f"{whose} {p50:,}" for whose, p50 in ours) or "-",
+                     judged(reach, ours), peers))
     return table(("figure", "Helix, p50", "to reach", "peers, measured the same way"), rows)
+
+
+# Blocks of one size by themselves, as TLSF's authors measure; worst over best should be at most this.
+HEAP_RATIO = 1.7
+HEAP_SIZES = ((16, 32), (64, 80), (256, 272), (1016, 1024), (4088, 4096))     # request, its block
+
+
+def heap_sizes(path):
+    """A line for each size of the wcet scenarios (core/mem/heap_bench.c)."""
+    with open(path) as f:
+        got = {fig["bench"]: fig["p50"] for fig in map(json.loads, f)}
+    rows = []
+    for size, block in HEAP_SIZES:
+        row = [f"{size:,}", f"{block:,}"]
+        for op in ("alloc", "free"):
+            worst, best = (got.get(f"heap.tlsf.{size}.{op}.{which}") for which in ("worst", "best"))
+            row += [f"{worst or '-'}", f"{best or '-'}",
+                    within(worst / best if worst and best else None, HEAP_RATIO, ".1f")]
+        rows.append(row)
+    return table(("bytes", "block", "from a long one", "of this size", "ratio",
+                  "between free ones", "between live ones", "ratio"), rows)
+
+
+# What a scheduler may cost in a kernel for several CPUs, on one CPU or four: the figures of the plan.
+# Figure, limit for each scheduler or for all.
+SCHEDS = ("rr", "prio", "mlfq", "edf", "eevdf", "stride", "dis")
+PICK = "pick: 10,000 over 10"           # sched.pick with 10,000 ready threads over that with 10
+SCHED_REACH = {
+    "sched.switch": {"rr": 150, "prio": 150, "edf": 250, "eevdf": 250, "dis": 400},
+    "sem.ping_pong": dict.fromkeys(SCHEDS, 450),
+    "thread.create_exit.alloc": dict.fromkeys(SCHEDS, 1800),
+    "tick.total.1000": dict.fromkeys(SCHEDS, 300),
+    PICK: {"rr": 1.1, "prio": 1.1, "mlfq": 1.1, "edf": 4, "eevdf": 4, "stride": 4, "dis": 4},
+}
+SCHED_FIGURES = {
+    1: ("sched.switch", "sem.ping_pong", "thread.create_exit.static", "thread.create_exit.alloc",
+        "tick.total", "tick.total.1000", PICK),
+    4: ("sched.switch", "sem.ping_pong", "sem.ping_pong.cpus", "thread.create_exit.alloc",
+        "tick.total", "ipi.round_trip", "tlb.shootdown.4"),
+}
+# The last line of both tables; what is measured with one CPU stands in PEERS as well.
+SCHED_PEERS = {name: peers for name, reach, peers in PEERS if name.startswith(("sched.", "sem.", "thread."))}
+SCHED_PEERS[PICK] = "xv6: linear"
+
+
+def within(got, limit, form):
+    """A cell: what was measured and what it should reach."""
+    if got is None or limit is None:
+        return "-" if got is None else format(got, form)
+    return f"{got:{form}} of {limit:{form}}{'' if got <= limit else ', **missed**'}"
+
+
+def scheduler_table(got, cpus):
+    """A line for each scheduler, of {scheduler: {figure: number}}, and one for the peers."""
+    names = SCHED_FIGURES[cpus]
+    rows = [[f"`{s}`"] + [within(of.get(n), SCHED_REACH.get(n, {}).get(s), ".1f" if n == PICK else ",")
+                          for n in names] for s, of in got.items()]
+    rows.append(["peers, one CPU"] + [SCHED_PEERS.get(n, "-") for n in names])
+    return table(["scheduler"] + [n if n == PICK else f"`{n}`" for n in names], rows)
+
+
+def schedulers(path, cpus):
+    """From the figures that bench.py wrote beside those of the others."""
+    got, curves = {}, {}
+    with open(path) as f:
+        for fig in map(json.loads, f):
+            curves[fig["bench"]] = fig["p50"]
+    with open(os.path.join(os.path.dirname(path), "schedulers.jsonl")) as f:
+        for fig in map(json.loads, f):
+            if fig["cpus"] == cpus:
+                got.setdefault(fig["scheduler"], {})[fig["bench"]] = fig["p50"]
+    for s in got:
+        few, many = (curves.get(f"sched.{s}.pick.{n}") for n in (10, 10000))
+        if few and many:
+            got[s][PICK] = many / few
+    return scheduler_table(got, cpus)
+
+
+def schedulers_again(old, cpus):
+    """The same figures beside the limits and peers of today: a table that lags behind these is seen."""
+    lines = [[c.strip() for c in ln.strip("|").split("|")] for ln in old.strip().split("\n")]
+    heads = [h.strip("`") for h in lines[0]]
+    got = {}
+    for cells in lines[2:]:
+        if cells[0].startswith("`"):
+            numbers = {h: re.match(r"[\d,.]+", c) for h, c in zip(heads[1:], cells[1:])}
+            got[cells[0].strip("`")] = {h: float(m[0].replace(",", "")) if h == PICK
+                                        else int(m[0].replace(",", "")) for h, m in numbers.items() if m}
+    return scheduler_table(got, cpus)
 
 
 def build_all():
@@ -226,7 +373,7 @@ def main():
     ap.add_argument("--bench", metavar="FILE")
     args = ap.parse_args()
     makers = {"words": words, "symbols": symbols,
-              "benches": benches, "targets": targets}
+              "benches": benches, "targets": targets, "module_states": module_states}
     if args.build:
         args.kernel, args.sizes = build_all(), True
     if args.kernel:
@@ -235,12 +382,22 @@ def main():
         makers.update(sizes=sizes, teaching_lines=teaching_lines)
     if args.bench:
         makers["figures"] = lambda: figures(args.bench)
+        makers["heap_sizes"] = lambda: heap_sizes(args.bench)
+        makers["schedulers"] = lambda: schedulers(args.bench, 1)
+        makers["schedulers_cpus"] = lambda: schedulers(args.bench, 4)
+    again = {"schedulers": 1, "schedulers_cpus": 4}
+
+    def made(m):
+        before, name, old, end = m.groups()
+        if name in makers:
+            return before + makers[name]() + end
+        return before + schedulers_again(old, again[name]) + end if name in again else m[0]
+
     drifted = []
     for path in files("*.md"):
         with open(os.path.join(TOP, path)) as f:
             old = f.read()
-        new = MARK.sub(lambda m: m.group(1) + makers[m.group(2)]() + m.group(3)
-                       if m.group(2) in makers else m.group(0), old)
+        new = MARK.sub(made, old)
         if new != old:
             drifted.append(path)
             if not args.check:

@@ -11,9 +11,12 @@ TARGETS = (
      "the Kconfig tools"),
     ("make randconfig · allnoconfig · allyesconfig", "whole configurations by rule"),
     ("make", "builds what .config says"),
-    ("make kernel · rootfs · iso · disk", "single products, in build/<profile>-<arch>/out"),
+    ("make kernel · modules · rootfs · iso · disk", "single products, in build/<profile>-<arch>/out"),
     ("make unit · contract · boot-test · build-test · model-check · lint", "parts of the test suite"),
+    ("make fuzz", "fuzzers of what reads bytes from outside; RUNS=n inputs each"),
+    ("make soak", "10^6 random events on each scheduler, 10^7 operations on each heap, 10^4 swaps; minutes"),
     ("make coverage", "which lines the host tests reach"),
+    ("make campaign", "1,000 injected faults against a booted kernel; table into docs/healing-results.md"),
     ("make bench", "guest instructions per operation; JSON and SVG in build/bench"),
     ("make tools", "host programs into build/tools: schedsim, the simulator of schedulers"),
     ("make sched-results", "writes the table of docs/scheduling-results.md: schedulers compared"),
@@ -32,6 +35,7 @@ VARIABLES = (
     ('EXTRA="KTEST=y …"', "symbols on top of PROFILE"),
     ("EXTERNAL=dir", "rooms and profiles outside the tree"),
     ("O=dir  V=1", "another build folder; show the commands"),
+    ("CCACHE=y", "folders share what they compile; not for what is shipped"),
 )
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ import kconfig_check as checks  # noqa: E402
 TOOLS = ("menuconfig", "guiconfig", "oldconfig", "olddefconfig", "savedefconfig", "listnewconfig",
          "allnoconfig", "allyesconfig")
 ALL_ROOMS_CHECKS = ("DEBUG_ASSERT", "DEBUG_LOCKS", "FAULT_INJECTION", "CONSOLE_COMPLETION",
-                    "PROC_CONFIG", "MEM_CHECK", "HEAP_REDZONES", "MEM_LEAKS", "FRAMES_POISON")
+                    "PROC_CONFIG", "MEM_CHECK", "HEAP_REDZONES", "HEAP_GUARDS", "MEM_LEAKS",
+                    "FRAMES_POISON", "MODULES_SIGNATURES", "SLOT_SWAP", "KTEST", "BENCH")
 BOOLS = (kconfiglib.BOOL, kconfiglib.TRISTATE)
 
 
@@ -125,7 +126,7 @@ def all_rooms(config):
     kconf.syms["PROFILE"].set_value("tests")
     for _ in range(3):      # a symbol may become visible by another
         for sym in kconf.unique_defined_syms:
-            if sym.orig_type is kconfiglib.TRISTATE or sym.name in ALL_ROOMS_CHECKS:
+            if sym.name in kconf.rooms or sym.name in ALL_ROOMS_CHECKS:
                 sym.set_value("y")
     os.makedirs(os.path.dirname(config), exist_ok=True)
     kconf.write_config(config, save_old=False)

@@ -18,6 +18,9 @@ UNSET = re.compile(r"# CONFIG_(\w+) is not set\Z")
 KIND_WORDS = {"sched": "scheduler", "frames": "frame allocator", "heap": "kernel heap"}
 plain_load = kconfiglib.Kconfig.load_config
 BOOLS = (kconfiglib.BOOL, kconfiglib.TRISTATE)
+# Folders of the kinds whose providers can be loaded into a running kernel: m means something there.
+MODULE_KINDS = ("subsys/sched/", "subsys/memory/heap/", "drivers/misc/", "subsys/verbs/",
+                "test/kernel/")
 
 
 class Findings:
@@ -32,7 +35,19 @@ class Findings:
 
 
 class Tree(kconfiglib.Kconfig):
-    """The menu tree, which also loads files that are damaged: their readable lines."""
+    """The menu tree, which also loads files that are damaged: their readable lines.
+
+    A tristate that decides about a room of no kind in MODULE_KINDS offers only y and n; `rooms` has
+    the names of all that decide about a room."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.rooms = {s.name for s in self.unique_defined_syms
+                      if s.orig_type is kconfiglib.TRISTATE or s is self.modules}
+        for sym in self.unique_defined_syms:
+            path = sym.nodes[0].filename.removeprefix("external/")
+            if sym.orig_type is kconfiglib.TRISTATE and not path.startswith(MODULE_KINDS):
+                sym.orig_type = kconfiglib.BOOL
 
     def load_config(self, filename=None, replace=True, verbose=None):
         if filename is None:
@@ -107,9 +122,23 @@ def name_of(expr):
     return kconfiglib.expr_str(expr)
 
 
+def unmet_symbols(expr):
+    """The symbols that keep an expression from being true."""
+    if kconfiglib.expr_value(expr) or isinstance(expr, kconfiglib.Choice):
+        return []
+    if isinstance(expr, kconfiglib.Symbol):
+        return [expr]
+    if expr[0] is kconfiglib.NOT:       # of a machine's symbol, or of a choice somebody made
+        return [expr[1]] if getattr(expr[1], "name", "").startswith("ARCH_") else []
+    return [s for part in expr[1:] for s in unmet_symbols(part)] \
+        if expr[0] in (kconfiglib.AND, kconfiglib.OR) else []
+
+
 def of_other_machine(sym):
-    """True for a choice of another machine's: one .config serves the kernel and its host tests."""
-    return any(part.startswith("ARCH_") for part in unmet(sym.direct_dep))
+    """True for a choice of another machine's, or one that needs such a choice: one .config serves
+    the kernel and its host tests."""
+    return any(s.name.startswith("ARCH_") or of_other_machine(s)
+               for s in unmet_symbols(sym.direct_dep))
 
 
 def why_not(sym):
@@ -147,8 +176,11 @@ def check_number(sym, value, where, out):
 
 def check_value(sym, value, where, out):
     if sym.orig_type in BOOLS:
-        if value not in ("y", "n", "m"):
-            out.error(where, f"CONFIG_{sym.name}={value}: only y or n")
+        words = "yn" if sym.orig_type is kconfiglib.BOOL else "ynm"
+        if len(value) != 1 or value not in words:
+            out.error(where, f"CONFIG_{sym.name}={value}: only " + " or ".join(words))
+        elif value == "m" and sym.kconfig.modules.tri_value == 0:
+            out.error(where, f"CONFIG_{sym.name}=m: needs MODULES, which is off")
         elif value != "n" and sym.tri_value == 0 and not of_other_machine(sym):
             out.error(where, f"CONFIG_{sym.name}={value}: {title(sym)} {why_not(sym)}")
     elif sym.orig_type == kconfiglib.STRING:

@@ -30,7 +30,7 @@ def sources(folder):
     found = set()
     for c in commands:
         path = os.path.normpath(os.path.join(c["directory"], c["file"]))
-        m = re.match(r"lib(\w+)(?:-bench)?\.a\.p/", c["output"])
+        m = re.match(r"lib(\w+)(?:-bench|-exports)?\.a\.p/", c["output"])
         if m and c["output"] in linked and path.startswith(TOP + os.sep) and \
                 not path.startswith(os.path.abspath(folder) + os.sep):
             found.add((m.group(1), path))

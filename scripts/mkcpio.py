@@ -3,7 +3,7 @@
 """Pack folders into a newc cpio archive: sorted names, no times, no owners, so equal input gives
 equal bytes. Later folders replace files of earlier ones.
 
-  mkcpio.py --out boot.cpio FOLDER...
+  mkcpio.py --out boot.cpio [--file NAME PATH]... FOLDER...
 """
 import argparse
 import os
@@ -27,10 +27,21 @@ def collect(folders):
     return found
 
 
-def pack(folders):
+def add_files(found, files):
+    """Single files under a name of their own, and the folders that they stand in."""
+    for name, path in files:
+        found[name] = path
+        while os.path.dirname(name):
+            name = os.path.dirname(name)
+            found.setdefault(name, os.curdir)
+    return found
+
+
+def pack(folders, files=()):
     """The archive as bytes."""
     parts = []
-    for ino, (name, path) in enumerate(sorted(collect(folders).items()), 1):
+    found = add_files(collect(folders), files)
+    for ino, (name, path) in enumerate(sorted(found.items()), 1):
         if os.path.islink(path):
             parts.append(entry(name, stat.S_IFLNK | 0o777, os.readlink(path).encode(), ino))
         elif os.path.isdir(path):
@@ -49,9 +60,10 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     ap.add_argument("--out", required=True)
     ap.add_argument("--stamp")
+    ap.add_argument("--file", nargs=2, action="append", default=[], metavar=("NAME", "PATH"))
     ap.add_argument("folders", nargs="*")
     args = ap.parse_args()
-    data = pack(args.folders)
+    data = pack(args.folders, args.file)
     old = None
     if os.path.exists(args.out):
         with open(args.out, "rb") as f:

@@ -79,7 +79,9 @@ def room_components(args):
     rooms = {}
     for room, source in lines.sources(args.objects):
         with open(source, "rb") as f:
-            rooms.setdefault(room, []).append((os.path.relpath(source, args.top), sha256(f.read())))
+            path = os.path.relpath(source, args.top)
+            if not path.startswith("subprojects/"):
+                rooms.setdefault(room, []).append((path, sha256(f.read())))
     return [{"type": "library", "bom-ref": f"room:{room}", "name": room, "version": args.version,
              "licenses": [{"license": {"id": "MIT"}}],
              "hashes": sha256("".join(f"{h[0]['content']}  {name}\n" for name, h in files).encode()),
@@ -87,19 +89,46 @@ def room_components(args):
             for room, files in sorted((r, sorted(f)) for r, f in rooms.items())]
 
 
+def library_components(args):
+    """A component for each foreign library in the image: what its wrap and overlay say of it, with the
+    files that were compiled; its hash is that of the tarball they came in."""
+    found = {}
+    for room, source in lines.sources(args.objects):
+        path = os.path.relpath(source, args.top)
+        if path.startswith("subprojects/"):
+            with open(source, "rb") as f:
+                found.setdefault((path.split("/")[1], room), []).append((path, sha256(f.read())))
+    components = []
+    for wrap in sorted(glob.glob(os.path.join(args.top, "subprojects", "*.wrap"))):
+        with open(wrap) as f:
+            said = dict(re.findall(r"^(\w+) = (.*)$", f.read(), re.M))
+        with open(os.path.join(args.top, "subprojects", "packagefiles", said["patch_directory"],
+                               "meson.build")) as f:
+            said.update(re.findall(r"(?<!_)(version|license): '([^']*)'", f.read()))
+        name = os.path.basename(wrap)[:-5]
+        components += [{"type": "library", "bom-ref": f"library:{name}", "name": name,
+                        "version": said["version"], "licenses": [{"license": {"id": said["license"]}}],
+                        "hashes": [{"alg": "SHA-256", "content": said["source_hash"]}],
+                        "components": [{"type": "file", "name": n, "hashes": h} for n, h in sorted(files)],
+                        "properties": [{"name": "room", "value": room}]}
+                       for (folder, room), files in sorted(found.items())
+                       if folder == said["directory"]]
+    return components
+
+
 def sbom_json(args, path):
-    """What the image is made of: rooms of this tree and nothing else; no library is linked."""
+    """What the image is made of: rooms of this tree, and foreign libraries."""
     with open(args.config, "rb") as f:
         config = hashlib.sha256(f.read()).hexdigest()
-    rooms = room_components(args)
+    parts = room_components(args) + library_components(args)
     write_json(path, {
         "bomFormat": "CycloneDX", "specVersion": "1.4", "version": 1,
         "metadata": {"component": {"type": "operating-system", "name": "helix",
                                    "bom-ref": "helix", "version": args.version,
                                    "licenses": [{"license": {"id": "MIT"}}]},
                      "tools": [{"name": args.compiler}]},
-        "components": rooms,
-        "dependencies": [{"ref": "helix", "dependsOn": [r["bom-ref"] for r in rooms]}],
+        "components": parts,
+        "dependencies": [{"ref": "helix", "dependsOn": [p["bom-ref"] for p in parts]}],
         "compositions": [{"aggregate": "complete", "assemblies": ["helix"]}],
         "properties": [{"name": "config-sha256", "value": config}]})
 

@@ -107,7 +107,7 @@ bool complete(struct console_line *l, struct hx_text *out)
 	while (n_fit > 1 && (common[shared] & 0xc0) == 0x80)
 		shared--;		/* not in the middle of a character */
 	if (shared > len)
-		edit_insert(l, common + len, shared - len, out);
+		line_insert(l, common + len, shared - len, out);
 	if (shared > len || !l->tabbed)
 		return false;
 	list_all(&again, l->text + start, len, out);

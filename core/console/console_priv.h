@@ -3,7 +3,7 @@
  * The console inside, from bytes to answers:
  *
  *	device -> session -> edit (a line) -> execute (words) -> verbs -> call (answer, body)
- *	                       ^ history, completion
+ *	                  (rows) ^ history, completion
  *
  * One session runs at a time, on the console thread; nothing here is shared, so nothing is locked.
  */
@@ -15,6 +15,7 @@
 #include <hx/core/console.h>
 
 #define CONSOLE_PROMPT	"helix> "
+#define PROMPT_CELLS	(sizeof(CONSOLE_PROMPT) - 1)
 
 #define CTRL(letter)	((letter) & 0x1f)
 #define DEL		0x7f
@@ -31,6 +32,7 @@ struct verb_row {
 	unsigned min_args, max_args;
 	unsigned basic;			/* number of the basic verb */
 	const struct hx_verb *verb;	/* registered by another room; NULL: no */
+	unsigned later;			/* its place if it came while the kernel runs; 0: no */
 };
 /* A walk over all tables: start from { 0 }. */
 struct verb_walk {
@@ -52,6 +54,10 @@ bool verb_row_find(const char *name, size_t len, struct verb_row *row);
 bool verb_basic_next(struct verb_walk *w, struct verb_row *row);
 void verb_basic_run(unsigned basic, struct hx_call *c);
 void verb_show_node(struct hx_call *c, const char *path, uint64_t skip_lines);
+
+/* ---- verbs_later.c, with CONFIG_CONSOLE_VERBS_LATER */
+bool verb_later_next(struct verb_walk *w, struct verb_row *row);
+void verb_later_run(const struct verb_row *row, struct hx_call *c);
 
 /* ---- edit.c: the line being typed */
 struct console_line {
@@ -75,16 +81,70 @@ enum edit_event {
 	EDIT_UP, EDIT_DOWN, EDIT_TAB,
 };
 
+static inline bool edit_is_continuation(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Characters, not bytes, in [from, to): cells on the screen. */
+static inline unsigned edit_cells(const struct console_line *l, unsigned from, unsigned to)
+{
+	unsigned n = 0;
+
+	for (; from < to; from++)
+		n += !edit_is_continuation(l->text[from]);
+	return n;
+}
+
 /* ---- line.c */
 void edit_reset(struct console_line *l);	/* a new line; keeps skip_lf */
-/* True: the byte ends the line, and *event is what comes of it. */
-bool edit_ends(struct console_line *l, uint8_t byte, enum edit_event *event);
+enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *out);
 
 /* ---- edit.c, or edit_basic.c, which has the first and the last */
-enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *out);
+enum edit_event edit_key(struct console_line *l, uint8_t byte, struct hx_text *out);
 void edit_insert(struct console_line *l, const char *bytes, size_t n, struct hx_text *out);
 void edit_replace(struct console_line *l, const char *text, struct hx_text *out);
 void edit_show(const struct console_line *l, struct hx_text *out);	/* behind a prompt */
+
+/* ---- rows.c, with CONFIG_CONSOLE_ROWS: the same four, for lines of any length */
+enum edit_event rows_byte(struct console_line *l, uint8_t byte, struct hx_text *out);
+void rows_insert(struct console_line *l, const char *bytes, size_t n, struct hx_text *out);
+void rows_replace(struct console_line *l, const char *text, struct hx_text *out);
+void rows_show(const struct console_line *l, struct hx_text *out);
+/* How long to wait for input at most; when that is over: the terminal does not answer. */
+hx_ns_t rows_timeout(void);
+void rows_give_up(const struct console_line *l, struct hx_text *out);
+void rows_reset(void);
+
+static inline enum edit_event line_byte(struct console_line *l, uint8_t byte, struct hx_text *out)
+{
+	return HX_ENABLED(CONSOLE_ROWS) ? rows_byte(l, byte, out) : edit_byte(l, byte, out);
+}
+
+static inline void line_insert(struct console_line *l, const char *bytes, size_t n,
+			       struct hx_text *out)
+{
+	if (HX_ENABLED(CONSOLE_ROWS))
+		rows_insert(l, bytes, n, out);
+	else
+		edit_insert(l, bytes, n, out);
+}
+
+static inline void line_replace(struct console_line *l, const char *text, struct hx_text *out)
+{
+	if (HX_ENABLED(CONSOLE_ROWS))
+		rows_replace(l, text, out);
+	else
+		edit_replace(l, text, out);
+}
+
+static inline void line_show(const struct console_line *l, struct hx_text *out)
+{
+	if (HX_ENABLED(CONSOLE_ROWS))
+		rows_show(l, out);
+	else
+		edit_show(l, out);
+}
 
 /* ---- history.c, with CONFIG_CONSOLE_HISTORY */
 void history_add(const char *text);

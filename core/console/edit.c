@@ -4,8 +4,8 @@
  *
  * Only BS, blanks and the text itself are written, so a script that types plain text sees a plain
  * echo, and any terminal will do; the one escape sequence is ^L, which clears the screen.
- * Characters are code points, taken to be one cell wide; a line longer than the screen is wide is
- * edited right but not drawn right in its first rows.
+ * Characters are code points, taken to be one cell wide. All of this is for a line that fits into
+ * one row; rows.c draws longer ones.
  *
  * Bytes that no line may hold mark the line as bad; it is then refused when it ends. So garbage
  * never runs, and never vanishes without an answer.
@@ -18,21 +18,6 @@
 
 enum escape_state { ESCAPE_NONE, ESCAPE_START, ESCAPE_CSI, ESCAPE_SS3 };
 
-static bool is_continuation(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-/* Characters, not bytes, in [from, to). */
-static unsigned cells(const struct console_line *l, unsigned from, unsigned to)
-{
-	unsigned n = 0;
-
-	for (; from < to; from++)
-		n += !is_continuation(l->text[from]);
-	return n;
-}
-
 static void repeat(struct hx_text *out, const char *s, unsigned n)
 {
 	while (n-- > 0)
@@ -44,13 +29,13 @@ static void draw_tail(const struct console_line *l, unsigned gone, struct hx_tex
 {
 	hx_text_write(out, l->text + l->cursor, l->len - l->cursor);
 	repeat(out, " ", gone);
-	repeat(out, "\b", cells(l, l->cursor, l->len) + gone);
+	repeat(out, "\b", edit_cells(l, l->cursor, l->len) + gone);
 }
 
 static void move_to(struct console_line *l, unsigned to, struct hx_text *out)
 {
 	if (to < l->cursor)
-		repeat(out, "\b", cells(l, to, l->cursor));
+		repeat(out, "\b", edit_cells(l, to, l->cursor));
 	else
 		hx_text_write(out, l->text + l->cursor, to - l->cursor);
 	l->cursor = l->shown = (uint16_t)to;
@@ -58,14 +43,14 @@ static void move_to(struct console_line *l, unsigned to, struct hx_text *out)
 
 static unsigned prev_char(const struct console_line *l, unsigned at)
 {
-	while (at > 0 && is_continuation(l->text[--at]))
+	while (at > 0 && edit_is_continuation(l->text[--at]))
 		;
 	return at;
 }
 
 static unsigned next_char(const struct console_line *l, unsigned at)
 {
-	while (at < l->len && is_continuation(l->text[++at]))
+	while (at < l->len && edit_is_continuation(l->text[++at]))
 		;
 	return at < l->len ? at : l->len;
 }
@@ -73,7 +58,7 @@ static unsigned next_char(const struct console_line *l, unsigned at)
 /* Delete [from, to), which the cursor touches or is in. */
 static void erase(struct console_line *l, unsigned from, unsigned to, struct hx_text *out)
 {
-	unsigned gone = cells(l, from, to);
+	unsigned gone = edit_cells(l, from, to);
 
 	if (from == to)
 		return;
@@ -106,14 +91,14 @@ static void insert_byte(struct console_line *l, uint8_t byte, struct hx_text *ou
 		l->overflow = true;
 	if (l->overflow)
 		return;
-	if (is_continuation((char)byte) && l->utf8_left > 0)
+	if (edit_is_continuation((char)byte) && l->utf8_left > 0)
 		l->utf8_left--;
 	else
 		settle(l, out);
 	memmove(l->text + l->cursor + 1, l->text + l->cursor, l->len - l->cursor);
 	l->text[l->cursor++] = (char)byte;
 	l->len++;
-	if (!is_continuation((char)byte))
+	if (!edit_is_continuation((char)byte))
 		l->utf8_left = (uint8_t)bytes_to_come(byte);
 	if (l->utf8_left == 0 || l->cursor == l->len)
 		hx_text_write(out, l->text + l->shown, l->cursor - l->shown);
@@ -139,7 +124,7 @@ void edit_replace(struct console_line *l, const char *text, struct hx_text *out)
 void edit_show(const struct console_line *l, struct hx_text *out)
 {
 	hx_text_write(out, l->text, l->len);
-	repeat(out, "\b", cells(l, l->cursor, l->len));
+	repeat(out, "\b", edit_cells(l, l->cursor, l->len));
 }
 
 static unsigned word_start(const struct console_line *l)
@@ -241,13 +226,10 @@ static enum edit_event control(struct console_line *l, uint8_t byte, struct hx_t
 	return EDIT_NONE;
 }
 
-enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *out)
+enum edit_event edit_key(struct console_line *l, uint8_t byte, struct hx_text *out)
 {
-	enum edit_event event;
+	enum edit_event event = EDIT_NONE;
 
-	if (edit_ends(l, byte, &event))
-		return event;
-	event = EDIT_NONE;
 	if (l->escape != ESCAPE_NONE && escape_byte(l, byte, out, &event))
 		return event;
 	if (byte >= ' ' && byte != DEL) {
@@ -285,6 +267,6 @@ void edit_make_room(const struct console_session *s, bool before)
 		hx_text_puts(&out, "\n");
 	} else {
 		hx_text_puts(&out, CONSOLE_PROMPT);
-		edit_show(l, &out);
+		line_show(l, &out);
 	}
 }

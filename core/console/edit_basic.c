@@ -18,17 +18,13 @@ static void rub_out(struct console_line *l, struct hx_text *out)
 {
 	if (l->len == 0)
 		return;
-	while (--l->len > 0 && ((unsigned char)l->text[l->len] & 0xc0) == 0x80)
+	while (--l->len > 0 && edit_is_continuation(l->text[l->len]))
 		;
 	hx_text_puts(out, "\b \b");
 }
 
-enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *out)
+enum edit_event edit_key(struct console_line *l, uint8_t byte, struct hx_text *out)
 {
-	enum edit_event event;
-
-	if (edit_ends(l, byte, &event))
-		return event;
 	if (byte == CTRL('U')) {
 		while (l->len > 0)
 			rub_out(l, out);

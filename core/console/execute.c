@@ -53,9 +53,11 @@ static bool registered_next(struct verb_walk *w, struct verb_row *row)
 
 bool verb_walk_next(struct verb_walk *w, struct verb_row *row)
 {
-	for (; w->table < 3; w->table++, w->idx = 0) {
+	for (; w->table < (HX_ENABLED(CONSOLE_VERBS_LATER) ? 4 : 3); w->table++, w->idx = 0) {
 		if (w->table == 0 ? verb_basic_next(w, row) :
-		    w->table == 1 ? node_verb_next(w, row) : registered_next(w, row))
+		    w->table == 1 ? node_verb_next(w, row) :
+		    HX_ENABLED(CONSOLE_VERBS_LATER) && w->table == 3 ? verb_later_next(w, row) :
+		    registered_next(w, row))
 			return true;
 	}
 	return false;
@@ -176,6 +178,8 @@ static void run(struct hx_call *c, const struct verb_row *row)
 		c->rest = c->argv[2];	/* one argument: without its quotes */
 	if (row->node != NULL)
 		verb_show_node(c, row->node, 0);
+	else if (HX_ENABLED(CONSOLE_VERBS_LATER) && row->later != 0)
+		verb_later_run(row, c);
 	else if (row->verb != NULL)
 		row->verb->run(c);
 	else

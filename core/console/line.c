@@ -9,13 +9,14 @@ void edit_reset(struct console_line *l)
 	*l = (struct console_line){ .skip_lf = l->skip_lf };
 }
 
-bool edit_ends(struct console_line *l, uint8_t byte, enum edit_event *event)
+enum edit_event edit_byte(struct console_line *l, uint8_t byte, struct hx_text *out)
 {
 	bool after_cr = l->skip_lf;
 
 	l->skip_lf = byte == '\r';
-	*event = byte == CTRL('C') ? EDIT_CANCEL : EDIT_LINE;
 	if (byte == '\n' && after_cr)
-		*event = EDIT_NONE;	/* CR LF is one end of line */
-	return byte == '\r' || byte == '\n' || byte == CTRL('C');
+		return EDIT_NONE;	/* CR LF is one end of line */
+	if (byte == '\r' || byte == '\n')
+		return EDIT_LINE;
+	return byte == CTRL('C') ? EDIT_CANCEL : edit_key(l, byte, out);
 }

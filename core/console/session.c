@@ -3,6 +3,7 @@
  * Whom the console talks to: the terminal, from prompt to prompt, and the lines of helix.exec.
  */
 #include <hx/base.h>
+#include <hx/config/top.h>
 #include <hx/core/cmdline.h>
 #include <hx/core/console_dev.h>
 #include <hx/core/init.h>
@@ -48,6 +49,8 @@ void session_init(struct console_session *s)
 	s->used = 0;
 	s->line.skip_lf = false;
 	edit_reset(&s->line);
+	if (HX_ENABLED(CONSOLE_ROWS))
+		rows_reset();
 }
 
 void session_quit(void)
@@ -67,7 +70,7 @@ void session_drain(void)
 void session_prompt(struct console_session *s)
 {
 	hx_text_puts(&s->out, CONSOLE_PROMPT);
-	edit_show(&s->line, &s->out);
+	line_show(&s->line, &s->out);
 }
 
 static void log_hook(bool before)
@@ -104,13 +107,13 @@ static void browse(struct console_session *s, bool up)
 	s->line.text[s->line.len] = '\0';
 	text = history_move(up, s->line.text);
 	if (text != NULL)
-		edit_replace(&s->line, text, &s->out);
+		line_replace(&s->line, text, &s->out);
 }
 
 void session_byte(struct console_session *s, uint8_t byte)
 {
 	bool redraw = false;
-	enum edit_event event = edit_byte(&s->line, byte, &s->out);
+	enum edit_event event = line_byte(&s->line, byte, &s->out);
 
 	switch (event) {
 	case EDIT_NONE:
@@ -185,6 +188,9 @@ static void console_run(void)
 
 	if (hx_console_dev_missing() != NULL)
 		hx_warn("console", "there is no console %s", hx_console_dev_missing());
+	/* SeaBIOS leaves terminals so that they do not begin a new row when one is full. */
+	if (HX_ENABLED(CONSOLE_ROWS) && !HX_ENABLED(ARCH_HOST))
+		hx_text_puts(&session.out, "\033[?7h");
 	session_prompt(&session);
 	session_flush(&session);
 	hx_boot_prompt_reached();	/* benchmarks hang here: they come before poweroff */
@@ -198,9 +204,12 @@ static void console_run(void)
 
 		if (HX_ENABLED(CONSOLE_EDITING))
 			session.waiting = true;
-		n = d->read(d, bytes, sizeof(bytes), HX_FOREVER);
+		n = d->read(d, bytes, sizeof(bytes),
+			    HX_ENABLED(CONSOLE_ROWS) ? rows_timeout() : HX_FOREVER);
 		if (HX_ENABLED(CONSOLE_EDITING))
 			session.waiting = false;
+		if (HX_ENABLED(CONSOLE_ROWS) && n == -HX_ETIMEDOUT)
+			rows_give_up(&session.line, &session.out);
 		for (i = 0; i < n; i++)
 			session_byte(&session, (uint8_t)bytes[i]);
 		session_flush(&session);

@@ -108,20 +108,24 @@ const char *hx_console_dev_missing(void)
 	return wanted[0] != '\0' && hx_strcmp(active->name, wanted) != 0 ? wanted : NULL;
 }
 
+/* A line of usual length is one piece for the device, which keeps pieces whole. */
 void hx_console_dev_write_text(const char *bytes, size_t n)
 {
 	struct hx_console_dev *d = active;
-	size_t i, start = 0;
+	char piece[PIECE_BYTES];
+	size_t used = 0;
 
-	for (i = 0; i < n; i++) {
-		if (bytes[i] != '\n')
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] == '\n')
+			piece[used++] = '\r';
+		piece[used++] = bytes[i];
+		if (bytes[i] != '\n' && used < sizeof(piece) - 1)
 			continue;
-		d->write(d, bytes + start, i - start);
-		d->write(d, "\r\n", 2);
-		start = i + 1;
+		d->write(d, piece, used);
+		used = 0;
 	}
-	if (start < n)
-		d->write(d, bytes + start, n - start);
+	if (used > 0)
+		d->write(d, piece, used);
 }
 
 static int devices_init(void)

@@ -7,6 +7,8 @@
 
 #include <hx/core/console_dev.h>
 
+#define PIECE_BYTES	240u	/* a line of the log; on the stack of whoever writes */
+
 extern struct hx_console_dev device_early;	/* "early"; always at the end of the list */
 
 #endif

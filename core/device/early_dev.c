@@ -18,18 +18,20 @@
 
 static hx_ns_t awake_until;	/* the console thread's own */
 
-/* The early console itself sends CR before LF: leave out the one that the caller sent. */
+/* In one piece, as the early console writes it; that puts '\r' before each '\n' itself. */
 static void early_write(struct hx_console_dev *d, const char *bytes, size_t n)
 {
-	size_t i, start = 0;
+	char piece[PIECE_BYTES];
+	size_t used = 0;
 
-	for (i = 0; i + 1 < n; i++) {
-		if (bytes[i] != '\r' || bytes[i + 1] != '\n')
-			continue;
-		hx_earlycon_write(bytes + start, i - start);
-		start = i + 1;
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] != '\r' || i + 1 == n || bytes[i + 1] != '\n')
+			piece[used++] = bytes[i];
+		if (used == sizeof(piece) || i + 1 == n) {
+			hx_earlycon_write(piece, used);
+			used = 0;
+		}
 	}
-	hx_earlycon_write(bytes + start, n - start);
 	d->n_out += n;
 }
 

@@ -23,6 +23,8 @@ size_t init_n_up(void)
 	return n_up;
 }
 
+HX_FAULT_POINT(init, "init.*", "a component does not come up");
+
 static bool made_to_fail(const char *name)
 {
 	char point[POINT_MAX];

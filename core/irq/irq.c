@@ -12,6 +12,7 @@
  * 3 Cost. Measured by irq.entry_exit. The way in and out is the hal's; between them lie one index
  *   check, one load, and per action a call and a counter.
  */
+#include <hx/core/fault.h>
 #include <hx/core/init.h>
 #include <hx/core/irq.h>
 #include <hx/core/lock.h>
@@ -19,10 +20,10 @@
 
 #include "irq_priv.h"
 
-static struct hx_spinlock irq_lock = HX_SPINLOCK_INIT("irq", HX_RANK_DRIVER);
-static struct hx_irq_action *irq_lines[HX_IRQ_LINES];	/* irq_lock; read with interrupts off */
+struct hx_spinlock irq_lock = HX_SPINLOCK_INIT("irq", HX_RANK_DRIVER);
+struct hx_irq_action *irq_lines[HX_IRQ_LINES];		/* irq_lock; read with interrupts off */
 static uint64_t irq_unclaimed;				/* a */
-static void (*irq_sync)(void);				/* c; NULL: one CPU */
+void (*irq_sync)(void);					/* c; NULL: one CPU */
 
 static void irq_exit_none(void)
 {
@@ -51,14 +52,20 @@ static HX_ALWAYS_INLINE void count_up(uint64_t *n)
 		__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
 }
 
+HX_FAULT_POINT_OF(irq, "irq.lost", HX_FAULT_LOST, "no handler hears of an interrupt");
+
 static void irq_dispatch(uint32_t line, struct hx_trap_frame *frame)
 {
 	struct hx_irq_action *a = line < HX_IRQ_LINES ? irq_lines[line] : NULL;
 
+	if (HX_ENABLED(IRQ_ROUTER) && HX_LIKELY(line < HX_IRQ_LINES))
+		irq_counts[HX_CPUS == 1 ? 0 : hx_percpu()->cpu][line]++;
 	if (HX_UNLIKELY(a == NULL)) {
 		count_up(&irq_unclaimed);
 		return;
 	}
+	if (hx_fault_hits("irq.lost"))
+		return;
 	hx_percpu()->irq_depth++;
 	do {
 		/* Before the handler: it may detach itself and give the struct up. */
@@ -91,6 +98,10 @@ int hx_irq_attach(uint32_t line, struct hx_irq_action *a)
 		hx_spin_unlock_irqrestore(&irq_lock, flags);
 		return -HX_EEXIST;
 	}
+	if (HX_ENABLED(IRQ_ROUTER) && (irq_routed >> line & 1) != 0) {
+		hx_spin_unlock_irqrestore(&irq_lock, flags);
+		return -HX_EBUSY;
+	}
 	a->count = 0;
 	a->next = NULL;
 	*link = a;
@@ -115,8 +126,7 @@ void hx_irq_detach(uint32_t line, struct hx_irq_action *a)
 			hx_irq_line_mask(line);
 	}
 	hx_spin_unlock_irqrestore(&irq_lock, flags);
-	if (!HX_ENABLED(ONE_CPU) && irq_sync != NULL)
-		irq_sync();
+	irq_wait_for_others();
 }
 
 bool irq_snapshot(uint32_t line, unsigned idx, struct hx_irq_action *out)

@@ -25,6 +25,7 @@ _Static_assert(HX_RANK_COUNT <= 32, "locks_held has a bit per rank");
 struct lock_list {
 	const struct hx_spinlock *held[LOCKS_HELD_MAX];	/* o */
 	uint32_t n;					/* o */
+	uint32_t taken;					/* o ranks, since somebody asked */
 };
 
 /* Field key: a atomic. */
@@ -46,15 +47,17 @@ static const char *const lock_rank_names[HX_RANK_COUNT] = {
 	[HX_RANK_DEVICE] = "device",
 	[HX_RANK_CONSOLE] = "console",
 	[HX_RANK_STACKS] = "stacks",
+	[HX_RANK_THREADS] = "threads",
 	[HX_RANK_HEAP] = "heap",
 	[HX_RANK_KMAP] = "kmap",
 	[HX_RANK_ZONE] = "zone",
-	[HX_RANK_THREADS] = "threads",
 	[HX_RANK_WAIT] = "wait",
 	[HX_RANK_TIMERS] = "timers",
 	[HX_RANK_INHERIT] = "inherit",
 	[HX_RANK_RUNQ] = "runq",
 	[HX_RANK_DRIVER] = "driver",
+	[HX_RANK_CAP_OBJECT] = "cap_object",
+	[HX_RANK_CAP_TABLE] = "cap_table",
 	[HX_RANK_LOG] = "log",
 	[HX_RANK_LEAF] = "leaf",
 };
@@ -108,6 +111,7 @@ void hx_lock_debug_acquire(struct hx_spinlock *l)
 		hx_bug("lock %s is one too many: %u are held", l->name, list->n);
 	list->held[list->n++] = l;
 	cpu->locks_held |= 1u << l->rank;
+	list->taken |= 1u << l->rank;
 	__atomic_fetch_add(&lock_counts[l->rank].n_acquired, 1, __ATOMIC_RELAXED);
 	hx_irq_restore(flags);
 }
@@ -133,6 +137,16 @@ void hx_lock_debug_release(struct hx_spinlock *l)
 	hx_irq_restore(flags);
 }
 
+/* Interrupts off, or an interrupt's count as well. */
+uint32_t hx_lock_debug_taken(void)
+{
+	struct lock_list *list = &lock_lists[hx_percpu()->cpu];
+	uint32_t taken = list->taken & ~(1u << HX_RANK_NONE);
+
+	list->taken = 0;
+	return taken;
+}
+
 void hx_lock_debug_contended(struct hx_spinlock *l)
 {
 	__atomic_fetch_add(&lock_counts[l->rank].n_contended, 1, __ATOMIC_RELAXED);
@@ -150,6 +164,14 @@ bool hx_lock_debug_is_held(const struct hx_spinlock *l)
 void hx_lock_debug_stop(void)
 {
 	locks_unchecked = true;
+}
+
+void hx_lock_debug_show(struct hx_text *out, unsigned cpu)
+{
+	const struct lock_list *list = &lock_lists[cpu];
+
+	for (uint32_t i = 0; i < list->n && i < LOCKS_HELD_MAX; i++)
+		hx_text_printf(out, "cpu %u holds: %s\n", cpu, list->held[i]->name);
 }
 
 static int locks_show(struct hx_text *out, const struct hx_node_args *args)

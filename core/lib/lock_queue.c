@@ -23,6 +23,7 @@
 
 #define NODES		4u
 #define PATIENCE	100u
+#define LONG_LOOKS	4096u		/* far below a tick, far above any good holding */
 
 /* Field keys: a atomic, o owner CPU. */
 struct lock_node {
@@ -42,11 +43,14 @@ static void poll_nothing(void)
 }
 
 void (*hx_spin_poll)(void) = poll_nothing;
+void (*hx_spin_long)(void) = poll_nothing;
 
-static void lock_relax(void)
+static void lock_relax(uint32_t *looks)
 {
 	hx_cpu_relax();
 	hx_spin_poll();
+	if (++*looks % LONG_LOOKS == 0)
+		hx_spin_long();
 }
 
 static struct lock_node *lock_node_of(uint16_t tail)
@@ -57,6 +61,7 @@ static struct lock_node *lock_node_of(uint16_t tail)
 /* Join the queue; returns when we are the first in it. */
 static void lock_queue(struct hx_spinlock *l, struct lock_node *node, uint16_t me)
 {
+	uint32_t looks = 0;
 	uint16_t before;
 
 	node->next = NULL;
@@ -66,7 +71,7 @@ static void lock_queue(struct hx_spinlock *l, struct lock_node *node, uint16_t m
 		return;
 	__atomic_store_n(&lock_node_of(before)->next, node, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&node->go, __ATOMIC_ACQUIRE) == 0)
-		lock_relax();
+		lock_relax(&looks);
 }
 
 static bool lock_take_if(struct hx_spinlock *l, uint16_t state)
@@ -85,9 +90,9 @@ static void lock_take(struct hx_spinlock *l)
 		state = l->state;
 		if ((state & 0xff) == 0 && lock_take_if(l, state))
 			return;
-		if (looks++ == PATIENCE)
+		if (looks == PATIENCE)
 			l->closed = 1;
-		lock_relax();
+		lock_relax(&looks);
 	}
 }
 

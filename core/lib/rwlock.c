@@ -11,7 +11,7 @@
 /* The queue's lock without the checks, which watch the lock as a whole. */
 static void rw_queue_lock(struct hx_rwlock *l)
 {
-	if (hx_spin_swap_(&l->queue) != 0)
+	if (!hx_spin_try_(&l->queue))
 		hx_spin_wait(&l->queue);
 }
 
@@ -25,11 +25,10 @@ void hx_rw_read_wait(struct hx_rwlock *l)
 	__atomic_fetch_sub(&l->word, HX_RW_READER, __ATOMIC_RELAXED);
 	rw_queue_lock(l);
 	__atomic_fetch_add(&l->word, HX_RW_READER, __ATOMIC_ACQUIRE);
-	while (l->word & HX_RW_WRITING) {
+	while (__atomic_load_n(&l->word, __ATOMIC_ACQUIRE) & HX_RW_WRITING) {
 		hx_cpu_relax();
 		hx_spin_poll();
 	}
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	rw_queue_unlock(l);
 }
 

@@ -10,8 +10,8 @@
  * 2 The cache. For a provider that keeps zone->state, up to HX_FRAMES_CACHE single pages stay here,
  *   last in, first out. Its state byte says CACHED. n_free does not count it: so an alloc/free pair
  *   touches no counter, and the low-water mark is right to within HX_FRAMES_CACHE pages.
- *   With more than one CPU each has such a cache of its own for the top zone, filled and emptied by
- *   half, so that the common pair touches no shared line; when the zone runs dry they are emptied.
+ *   With more than one CPU each has such a cache of its own for each zone, filled and emptied by
+ *   half, so that the common pair touches no shared line; when a zone runs dry they are emptied.
  * 3 Locking. zone->lock with interrupts off for everything that moves a page; zones are never
  *   locked together. A CPU's cache has a lock, taken alone or after the zone's.
  * 4 Trust. A provider's page outside its zone or misaligned stops the kernel: it would be handed
@@ -64,15 +64,17 @@ static inline hx_pfn_t zone_cache_pop(struct hx_zone *z)
 /* Give the cached pages back, so that they can merge. */
 static HX_COLD void zone_cache_drain(struct hx_zone *z)
 {
+	const struct hx_frames_ops *ops = zone_ops(frames_ops(), z);
+
 	hx_assert_held(&z->lock);
 	while (z->n_cached > 0) {
 		uint32_t idx = z->cache[--z->n_cached];
 
 		z->state[idx] = HX_PAGE_TAKEN;
-		hx_verify(frames_ops()->free(z, z->start + idx, 0) == 0);
+		hx_verify(ops->free(z, z->start + idx, 0) == 0);
 		z->n_free++;
 	}
-	if (!HX_ENABLED(ONE_CPU) && z == frames_top)
+	if (!HX_ENABLED(ONE_CPU))
 		frames_cpus_drain(z);
 }
 
@@ -93,24 +95,35 @@ static int zone_alloc(struct hx_zone *z, unsigned order, uint64_t keep, hx_paddr
 		pfn = zone_cache_pop(z);
 		goto unlock;
 	}
-	err = z->n_free < n ? -HX_ENOMEM : frames_ops()->alloc(z, order, &pfn);
+	err = z->n_free < n ? -HX_ENOMEM : zone_take(frames_ops(), z, order, &pfn);
 	if (err != 0 && z->n_free + frames_n_cached(z) >= n) {
 		zone_cache_drain(z);
-		err = frames_ops()->alloc(z, order, &pfn);
+		err = zone_take(frames_ops(), z, order, &pfn);
 	}
 	if (err != 0)
 		goto unlock;
 	if ((pfn & (n - 1)) != 0 || pfn - z->start >= z->n_span || n > z->end - pfn)
-		hx_bug("frames provider %s: page %#jx order %u in zone %s", frames_ops()->name,
-		       pfn, order, z->name);
+		hx_bug("frames provider %s: page %#jx order %u in zone %s",
+		       zone_ops(frames_ops(), z)->name, pfn, order, z->name);
 	z->n_free -= n;
-	if (!HX_ENABLED(ONE_CPU) && order == 0 && z == frames_top)
+	/* Filled pages go back through the zone, and are not passed by others in a cache. */
+	if (!HX_ENABLED(ONE_CPU) && order == 0 && !frames_poisons())
 		frames_cpu_fill(z);
 unlock:
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 	if (err == 0)
 		*pa = pfn << HX_PAGE_SHIFT;
 	return err;
+}
+
+HX_FAULT_POINT(frames_alloc, "frames.alloc", "hx_frames_alloc() finds no page");
+
+/* From this CPU's cache, if what is free beside the caches is enough for the reserve. */
+static inline bool zone_pop(struct hx_zone *z, unsigned order, uint64_t keep, hx_paddr_t *pa)
+{
+	return !HX_ENABLED(ONE_CPU) && order == 0 &&
+	       (keep == 0 || __atomic_load_n(&z->n_free, __ATOMIC_RELAXED) >= keep) &&
+	       frames_cpu_pop(z, (unsigned)(z - zones), pa);
 }
 
 static HX_NOINLINE int frames_alloc_slow(unsigned order, unsigned flags, hx_paddr_t *pa)
@@ -129,14 +142,12 @@ static HX_NOINLINE int frames_alloc_slow(unsigned order, unsigned flags, hx_padd
 		highest = HX_ZONE_DMA32;
 	if (z > &zones[highest])
 		z = &zones[highest];
-	if (HX_ENABLED(ONE_CPU) || order != 0 || z != frames_top || !frames_cpu_pop(z, pa)) {
-		while (zone_alloc(z, order, keep, pa) != 0) {
-			if (z == zones)
-				return -HX_ENOMEM;
-			z--;
-			if (CONFIG_FRAMES_RESERVE != 0)
-				keep = z->n_reserve;	/* from here on it is fall-back */
-		}
+	while (!zone_pop(z, order, keep, pa) && zone_alloc(z, order, keep, pa) != 0) {
+		if (z == zones)
+			return -HX_ENOMEM;
+		z--;
+		if (CONFIG_FRAMES_RESERVE != 0)
+			keep = z->n_reserve;	/* from here on it is fall-back */
 	}
 	if (frames_poisons())
 		frames_poison_check(*pa >> HX_PAGE_SHIFT, order);
@@ -152,7 +163,7 @@ int hx_frames_alloc(unsigned order, unsigned flags, hx_paddr_t *pa)
 
 	if (!HX_ENABLED(ONE_CPU))
 		return (order | flags) == 0 && !HX_ENABLED(FAULT_INJECTION) && !frames_poisons() &&
-		       frames_cpu_pop(z, pa) ? 0 : frames_alloc_slow(order, flags, pa);
+		       frames_cpu_pop_top(pa) ? 0 : frames_alloc_slow(order, flags, pa);
 	if ((order | flags) != 0 || HX_ENABLED(FAULT_INJECTION) || HX_ENABLED(FRAMES_POISON) ||
 	    !hx_spin_trylock_irqsave(&z->lock, &irq))
 		return frames_alloc_slow(order, flags, pa);
@@ -219,13 +230,17 @@ static HX_NOINLINE int frames_free_slow(hx_paddr_t pa, unsigned order)
 	if (order > HX_FRAMES_MAX_ORDER || (pa & ((n << HX_PAGE_SHIFT) - 1)) != 0 ||
 	    pfn - z->start >= z->n_span || n > z->end - pfn)
 		return frames_refuse(z, pa, order, -HX_EINVAL);
+	/* For the top zone this was tried before. */
+	if (!HX_ENABLED(ONE_CPU) && order == 0 && z != frames_top && !frames_poisons() &&
+	    frames_cpu_push(z, (unsigned)(z - zones), pfn - z->start))
+		return 0;
 	irq = hx_spin_lock_irqsave(&z->lock);
-	if (!HX_ENABLED(ONE_CPU) && order == 0 && z == frames_top)
+	if (!HX_ENABLED(ONE_CPU) && order == 0)
 		frames_cpu_halve(z);
 	if (order != 0 || !zone_cache_push(z, pfn - z->start)) {
-		err = frames_ops()->free(z, pfn, order);
 		/* n_free is lowest just before a free. */
 		z->n_min_free = hx_min_u64(z->n_min_free, z->n_free);
+		err = zone_give(frames_ops(), z, pfn, order);
 		z->n_free += err == 0 ? n : 0;
 	}
 	if (frames_poisons() && err == 0)
@@ -244,7 +259,7 @@ int hx_frames_free(hx_paddr_t pa, unsigned order)
 	/* The heap's marks end with its pages: the provider keeps its lists in free ones. */
 	hx_kasan_unpoison(hx_phys_to_virt(pa), HX_PAGE_SIZE << (order & HX_PAGE_ORDER));
 	if (!HX_ENABLED(ONE_CPU) && order == 0 && !frames_poisons() && idx < z->n_span)
-		return frames_cpu_push(z, idx) ? 0 : frames_free_slow(pa, order);
+		return frames_cpu_push_top(idx) ? 0 : frames_free_slow(pa, order);
 	if (order != 0 || HX_ENABLED(FRAMES_POISON) || HX_UNLIKELY(idx >= z->n_span) ||
 	    !hx_spin_trylock_irqsave(&z->lock, &irq))
 		return frames_free_slow(pa, order);
@@ -287,6 +302,11 @@ const char *hx_frames_provider(void)
 	return frames_current != NULL ? frames_current->name : "";
 }
 
+bool hx_frames_reuses(void)
+{
+	return frames_current != NULL && (frames_current->promises & HX_FRAMES_REUSES) != 0;
+}
+
 HX_COLD void hx_frames_count_free(struct hx_zone *z, uint64_t by_order[HX_FRAMES_MAX_ORDER + 1])
 {
 	hx_irqflags_t irq;
@@ -295,7 +315,7 @@ HX_COLD void hx_frames_count_free(struct hx_zone *z, uint64_t by_order[HX_FRAMES
 	if (z->n_pages == 0 || frames_ops()->count_free == NULL)
 		return;
 	irq = hx_spin_lock_irqsave(&z->lock);
-	frames_ops()->count_free(z, by_order);
+	zone_count(frames_ops(), z, by_order);
 	by_order[0] += frames_n_cached(z);
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 }
@@ -311,7 +331,7 @@ HX_COLD int hx_frames_check(void)
 			continue;
 		irq = hx_spin_lock_irqsave(&z->lock);
 		zone_cache_drain(z);
-		if (frames_ops()->check(z) != 0)
+		if (zone_check(frames_ops(), z) != 0)
 			err = -HX_EBADMSG;
 		hx_spin_unlock_irqrestore(&z->lock, irq);
 	}
@@ -395,8 +415,8 @@ static const struct hx_mmu_table_source frames_tables = {
 HX_COLD int hx_frames_start(const struct hx_frames_ops *ops, const struct hx_boot_info *info)
 {
 	frames_current = ops;
-	if (!HX_ENABLED(ONE_CPU))
-		frames_cpus_init();
+	if (HX_ENABLED(FRAMES_SWAP))
+		frames_swap_start(ops);
 	for (unsigned i = 0; i < HX_ZONE_COUNT; i++) {
 		zones[i].name = zone_name[i];
 		hx_spin_init(&zones[i].lock, zone_name[i], HX_RANK_ZONE);
@@ -404,6 +424,8 @@ HX_COLD int hx_frames_start(const struct hx_frames_ops *ops, const struct hx_boo
 		if (zones[i].n_pages > 0)
 			frames_top = &zones[i];
 	}
+	if (!HX_ENABLED(ONE_CPU))
+		frames_cpus_init();
 	if (hx_frames_total() == 0) {
 		hx_error("mem", "the memory map has no usable memory");
 		frames_current = NULL;
@@ -432,6 +454,7 @@ static const struct hx_kind frames_kind = {
 	.first = (const void *const *)__start_hx_frames_classes,
 	.last = (const void *const *)__stop_hx_frames_classes,
 	.check = frames_check_ops, .current = (const void **)&frames_current,
+	.swap = HX_ENABLED(FRAMES_SWAP) ? &frames_swap_class : NULL,
 };
 HX_KIND(frames_kind);
 

@@ -7,6 +7,7 @@
  */
 #include <hx/config/core_lib.h>
 #include <hx/config/core_mem.h>
+#include <hx/config/core_slot.h>
 #include <hx/config/subsys_memory.h>
 #include <hx/core/assert.h>
 #include <hx/core/heap.h>
@@ -16,7 +17,7 @@
 #include <hx/hal/mem.h>
 #include <sole_heap.h>
 
-#include "mem_priv.h"
+#include "heap_ups.h"
 
 const struct hx_heap_ops *heap_current;
 static uint64_t heap_n_refused;		/* atomic */
@@ -76,10 +77,11 @@ void *hx_alloc_aligned(size_t size_bytes, size_t align)
 		return heap_take_for(size_bytes, __builtin_return_address(0));
 	return HX_ENABLED(HEAP_AROUND) ?
 		heap_around_take(size_bytes, align, __builtin_return_address(0)) :
+		HX_ENABLED(HEAP_LOADED) ? heap_loaded_take(size_bytes, align) :
 		heap_ops()->alloc_aligned(size_bytes, align);
 }
 
-HX_COLD int hx_heap_refuse(const void *ptr, int why)
+static HX_ALWAYS_INLINE int heap_report(const void *ptr, int why)
 {
 	const char *what = why == -HX_EEXIST ? "double" : "foreign";
 
@@ -93,21 +95,51 @@ HX_COLD int hx_heap_refuse(const void *ptr, int why)
 	return why;
 }
 
+HX_COLD int hx_heap_refuse(const void *ptr, int why)
+{
+	int err;
+
+	if (HX_ENABLED(SLOT_SWAP) && heap_swap_free((void *)(uintptr_t)ptr, &err))
+		return err;
+	return heap_report(ptr, why);
+}
+
 void hx_heap_set_refusal(void (*listen)(const void *ptr, int why))
 {
 	heap_listen = listen;
 }
 
-void hx_free(void *ptr)
+/* Before the heap is up. */
+static int heap_give_none(void *ptr)
 {
-	if (HX_ENABLED(HEAP_AROUND))
-		heap_around_free(ptr);
+	return ptr == NULL ? 0 : hx_heap_refuse(ptr, -HX_EINVAL);
+}
+
+int (*hx_heap_give_)(void *ptr) = heap_give_none;
+
+static int heap_around_give(void *ptr)
+{
+	if (!heap_around_free(ptr))
+		return 0;
+	return HX_ENABLED(HEAP_LOADED) || (HX_ENABLED(SLOT_SWAP) && heap_is_routed) ?
+		heap_give_routed(ptr) : heap_current->free(ptr);
+}
+
+void hx_heap_free_(void *ptr)
+{
+	if (HX_ENABLED(SLOT_SWAP)) {
+		hx_heap_give_(ptr);
+		return;
+	}
+	if (HX_ENABLED(HEAP_AROUND) && !heap_around_free(ptr))
+		return;
 	heap_ops()->free(ptr);
 }
 
 size_t hx_alloc_size(const void *ptr)
 {
-	return HX_ENABLED(HEAP_AROUND) ? heap_around_size(ptr) : heap_ops()->size_of(ptr);
+	return HX_ENABLED(HEAP_AROUND) ? heap_around_size(ptr) :
+	       HX_ENABLED(SLOT_SWAP) ? heap_swap_size_of(ptr) : heap_ops()->size_of(ptr);
 }
 
 void *hx_realloc(void *ptr, size_t size_bytes)
@@ -121,7 +153,12 @@ void *hx_realloc(void *ptr, size_t size_bytes)
 		return NULL;
 	usable = hx_alloc_size(ptr);
 	if (usable == 0) {
-		hx_heap_refuse(ptr, -HX_EINVAL);
+		if (HX_ENABLED(HEAP_LOADED) && heap_loaded_lost(ptr))
+			return NULL;
+		if (HX_ENABLED(SLOT_SWAP))
+			heap_report(ptr, -HX_EINVAL);
+		else
+			hx_heap_refuse(ptr, -HX_EINVAL);
 		return NULL;
 	}
 	if (size_bytes <= usable && size_bytes > usable / 2)
@@ -137,7 +174,9 @@ void *hx_realloc(void *ptr, size_t size_bytes)
 HX_COLD void hx_heap_stats(struct hx_heap_stats *out)
 {
 	memset(out, 0, sizeof(*out));
-	if (heap_current != NULL)
+	if (HX_ENABLED(SLOT_SWAP))
+		heap_swap_stats(out);
+	else if (heap_current != NULL)
 		heap_current->stats(out);
 }
 
@@ -148,17 +187,26 @@ uint64_t hx_heap_n_refused(void)
 
 const char *hx_heap_provider(void)
 {
-	return heap_current != NULL ? heap_current->name : "";
+	return heap_current == NULL ? "" :
+	       HX_ENABLED(HEAP_LOADED) ? heap_up_now()->name : heap_current->name;
 }
 
 HX_COLD void hx_heap_show(struct hx_text *out)
 {
+	struct heap_up *h = HX_ENABLED(HEAP_LOADED) && heap_current != NULL ? heap_up_now() : NULL;
+
+	if (h != NULL && !heap_up_enter(h))
+		return;			/* it went just now */
 	if (heap_current != NULL && heap_current->show != NULL)
 		heap_current->show(out);
+	if (h != NULL)
+		heap_up_leave(h);
 }
 
 HX_COLD int hx_heap_check(void)
 {
+	if (HX_ENABLED(SLOT_SWAP))
+		return heap_swap_check();
 	return heap_current != NULL && heap_current->check != NULL ? heap_current->check() : 0;
 }
 
@@ -171,28 +219,56 @@ static HX_COLD int heap_check_ops(const void *p)
 	       ops->fini != NULL ? 0 : -HX_EINVAL;
 }
 
-static const struct hx_kind heap_kind = {
+const struct hx_kind heap_kind = {
 	.slot = "heap", .abi = HX_HEAP_ABI, .default_name = CONFIG_HEAP_DEFAULT_NAME,
 	.first = (const void *const *)__start_hx_heap_classes,
 	.last = (const void *const *)__stop_hx_heap_classes,
 	.check = heap_check_ops, .current = (const void **)&heap_current,
+	.swap = HX_ENABLED(SLOT_SWAP) && !hx_heap_is_sole ? &heap_swap_class : NULL,
 };
 HX_KIND(heap_kind);
+
+/* What hx_free() calls, then what hx_alloc() calls: nobody gets a block that cannot be freed. */
+static HX_ALWAYS_INLINE void set_ways(const struct hx_heap_ops *ops)
+{
+	/* Else hx_heap_free_() calls the provider. */
+	if (!HX_ENABLED(OPTIMIZE_SIZE) || HX_ENABLED(SLOT_SWAP))
+		__atomic_store_n(&hx_heap_give_, HX_ENABLED(HEAP_AROUND) ? heap_around_give :
+				 HX_ENABLED(SLOT_SWAP) && heap_is_routed ? heap_give_routed :
+				 ops->free, __ATOMIC_RELEASE);
+	__atomic_store_n(&hx_heap_take_, HX_ENABLED(HEAP_AROUND) ? heap_around_alloc :
+			 HX_ENABLED(HEAP_LOADED) && heap_up_now()->is_loaded ? heap_loaded_alloc :
+			 ops->alloc, __ATOMIC_RELEASE);
+}
+
+void heap_set_ways(void)
+{
+	set_ways(heap_current);
+}
 
 HX_COLD int hx_heap_start(const struct hx_heap_ops *ops)
 {
 	int err = ops->init();
 
 	heap_current = err == 0 ? ops : NULL;
-	if (err == 0)
-		hx_heap_take_ = HX_ENABLED(HEAP_AROUND) ? heap_around_alloc : ops->alloc;
-	return err;
+	if (err != 0)
+		return err;
+	if (HX_ENABLED(SLOT_SWAP))
+		heap_swap_start(ops);
+	set_ways(ops);
+	return 0;
 }
 
 HX_COLD void hx_heap_stop(void)
 {
 	hx_heap_take_ = heap_take_none;
-	heap_current->fini();
+	if (HX_ENABLED(SLOT_SWAP))
+		heap_swap_stop();
+	else
+		heap_current->fini();
+	/* Not before: what a block was mapped with goes back with it. */
+	if (!HX_ENABLED(OPTIMIZE_SIZE) || HX_ENABLED(SLOT_SWAP))
+		hx_heap_give_ = heap_give_none;
 	heap_current = NULL;
 }
 

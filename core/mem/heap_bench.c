@@ -7,16 +7,28 @@
  *	pair		one block of 64 bytes taken and given back, again and again
  *	pair.<n>	one of n live blocks of 16 to 128 bytes, at random, given back and replaced
  *			by one of another size: the curve over n
- *	worst, best	the slowest alloc and the slowest free of all that the scenarios below do,
- *			as one sum; the quickest of each. Interrupts are off around each operation.
- *			All pages are taken before, so that a heap lives on what it has; not with
- *			slab, where making a slab and giving it back is part of the figure
+ *	alloc.worst, alloc.best, free.worst, free.best
+ *			the slowest and the quickest of all that the scenarios below do,
+ *			whatever the size. Interrupts are off around each operation. All pages
+ *			are taken before, so that a heap lives on what it has; not with slab,
+ *			where making a slab and giving it back is part of the figure
+ *	<size>.alloc.worst, …, <size>.free.best
+ *			the four scenarios of the wcet test of TLSF's authors, for blocks of one
+ *			size by itself: a block cut from the only free one, which is long; one
+ *			of just this size on its list; a block freed between two free ones; one
+ *			between two live ones. Theirs takes the p99 of each in cycles, reading
+ *			the clock included; ours the slowest in instructions, without that. Two
+ *			are harder than theirs: the long block is one on a list, not the end of
+ *			the pool, and the two free neighbours are alone on two lists
  */
 #include <hx/core/bench.h>
 #include <hx/core/frames.h>
 #include <hx/core/heap.h>
+#include <hx/core/heap_class.h>
 #include <hx/core/string.h>
 #include <hx/hal/mmu.h>
+
+#include "mem_priv.h"
 
 #define CHUNK_SLOTS	((HX_PAGE_SIZE << HX_FRAMES_MAX_ORDER) / sizeof(void *))
 #define N_CHUNKS	2u		/* of 524,288 slots: for 1,000,000 blocks */
@@ -35,6 +47,45 @@ static int pair(struct hx_bench_run *b, const char *provider)
 		hx_bench_begin(b);
 		hx_free(hx_alloc(64));
 		hx_bench_end(b);
+	}
+	return 0;
+}
+
+/* ---- the way through the slot ---- */
+
+#define CALLS	100u
+
+static HX_NOINLINE uint64_t pairs_through_slot(void)
+{
+	uint64_t began = hx_cycles();
+
+	for (unsigned i = 0; i < CALLS; i++)
+		hx_free(hx_alloc(64));
+	return hx_cycles() - began;
+}
+
+/* A register in place of a name: one instruction, as well. */
+static HX_NOINLINE uint64_t pairs_direct(void *(*alloc)(size_t size_bytes))
+{
+	uint64_t began = hx_cycles();
+
+	for (unsigned i = 0; i < CALLS; i++)
+		hx_free(alloc(64));
+	return hx_cycles() - began;
+}
+
+HX_BENCH(slot_call_heap, "slot.call.heap",
+	 "hx_alloc() through the heap's slot, beyond what its function costs called directly; "
+	 "of 100")
+{
+	uint64_t through, direct;
+
+	hx_free(hx_alloc(64));
+	while (hx_bench_more(b)) {
+		through = pairs_through_slot();
+		direct = pairs_direct(heap_current->alloc);
+		hx_bench_sample(b, b->overhead + (hx_max_u64(through, direct) - direct +
+						  CALLS / 2) / CALLS);
 	}
 	return 0;
 }
@@ -116,6 +167,7 @@ out:
 struct extremes {
 	uint64_t overhead;
 	void **blocks;			/* CHURN */
+	size_t size;			/* of by_size() */
 	uint64_t alloc_min, alloc_max, free_min, free_max;
 };
 
@@ -167,15 +219,16 @@ static void churn(struct extremes *e, size_t size)
 }
 
 /* A small block cut from the only, long hole; a block freed between two free ones, each the only
- * one of its size. The scenarios of the constant-time allocators' own benchmarks. */
+ * one of its size and of its power of two. The scenarios of the constant-time allocators' own
+ * benchmarks. */
 static void holes(struct extremes *e, size_t size)
 {
-	void *low = hx_alloc(16), *hole = hx_alloc(3000), *high = hx_alloc(16);
+	void *low = hx_alloc(16), *hole = hx_alloc(16000), *high = hx_alloc(16);
 
 	hx_free(hole);
 	for (unsigned i = 0; i < 8; i++) {
 		void *a = timed_alloc(e, size), *b = timed_alloc(e, size + 100);
-		void *c = timed_alloc(e, size + 200), *d = timed_alloc(e, 16);
+		void *c = timed_alloc(e, 2 * size + 200), *d = timed_alloc(e, 16);
 
 		timed_free(e, a);
 		timed_free(e, c);
@@ -215,7 +268,7 @@ static void give_frames(unsigned order, struct chain *taken)
 }
 
 /* All small room used: only the hole is left to cut from. */
-static void starve(struct extremes *e)
+static void starve(struct extremes *e, void (*scenario)(struct extremes *e))
 {
 	void *low = hx_alloc(16), *hole = hx_alloc(100000), *high = hx_alloc(16), *small;
 	struct chain *blocks = NULL;
@@ -227,11 +280,7 @@ static void starve(struct extremes *e)
 		}
 	}
 	hx_free(hole);
-	for (size_t size = 24; size <= 2000; size += size / 3) {
-		small = timed_alloc(e, size);
-		timed_free(e, small);
-		holes(e, size);
-	}
+	scenario(e);
 	while (blocks != NULL) {
 		struct chain *next = blocks->next;
 
@@ -242,7 +291,48 @@ static void starve(struct extremes *e)
 	hx_free(high);
 }
 
-static int extremes(const struct hx_bench_run *b, const char *provider, struct extremes *e)
+static void cut_and_join(struct extremes *e)
+{
+	for (size_t size = 24; size <= 2000; size += size / 3) {
+		timed_free(e, timed_alloc(e, size));
+		holes(e, size);
+	}
+}
+
+/* Of one size: the slowest of either pair of scenarios. */
+static void by_size(struct extremes *e)
+{
+	struct extremes worst = { .overhead = e->overhead, .alloc_min = UINT64_MAX,
+				  .free_min = UINT64_MAX }, best = worst;
+
+	for (unsigned i = 0; i < 8; i++) {
+		void *a, *b, *c, *d;
+
+		hx_free(timed_alloc(&worst, e->size));
+		a = hx_alloc(e->size);
+		d = hx_alloc(16);
+		hx_free(a);
+		a = timed_alloc(&best, e->size);
+		timed_free(&best, a);
+		hx_free(d);
+		a = hx_alloc(e->size);
+		b = hx_alloc(e->size);
+		c = hx_alloc(2 * e->size + 200);
+		d = hx_alloc(16);
+		hx_free(a);
+		hx_free(c);
+		timed_free(&worst, b);
+		hx_free(d);
+	}
+	e->alloc_max = worst.alloc_max;
+	e->alloc_min = best.alloc_max;
+	e->free_max = worst.free_max;
+	e->free_min = best.free_max;
+}
+
+/* Of all sizes (0), or of one. */
+static int extremes(const struct hx_bench_run *b, const char *provider, size_t size,
+		    struct extremes *e)
 {
 	static const size_t sizes[] = { 24, 64, 200, 500, 1000, 2000 };
 	/* A slab is a page or four: without pages there would be nothing to measure. */
@@ -252,18 +342,19 @@ static int extremes(const struct hx_bench_run *b, const char *provider, struct e
 
 	if (!is_heap(provider) || chunks_alloc(CHURN) != 0)
 		return -HX_ENOTSUP;
-	*e = (struct extremes){ .overhead = b->overhead, .blocks = chunk[0],
+	*e = (struct extremes){ .overhead = b->overhead, .blocks = chunk[0], .size = size,
 				.alloc_min = UINT64_MAX, .free_min = UINT64_MAX };
 	room = hx_alloc(2 * HX_MIB);	/* a heap of regions has one for all that follows … */
 	keep = hx_alloc(16);		/* … and does not give it back */
 	hx_free(room);
 	for (int k = HX_FRAMES_MAX_ORDER; starves && k >= 0; k--)
 		pages[k] = hog_frames((unsigned)k, NULL);
-	for (unsigned i = 0; i < HX_ARRAY_LEN(sizes); i++)
+	for (unsigned i = 0; size == 0 && i < HX_ARRAY_LEN(sizes); i++)
 		churn(e, sizes[i]);
-	holes(e, 300);
+	if (size == 0)
+		holes(e, 300);
 	if (starves)
-		starve(e);
+		starve(e, size == 0 ? cut_and_join : by_size);
 	for (unsigned k = 0; starves && k <= HX_FRAMES_MAX_ORDER; k++)
 		give_frames(k, pages[k]);
 	hx_free(keep);
@@ -271,173 +362,103 @@ static int extremes(const struct hx_bench_run *b, const char *provider, struct e
 	return 0;
 }
 
-static int worst(struct hx_bench_run *b, const char *provider)
+static int alloc_worst(struct hx_bench_run *b, const char *provider, size_t size)
 {
 	struct extremes e;
-	int err = extremes(b, provider, &e);
+	int err = extremes(b, provider, size, &e);
 
 	if (err == 0)
-		hx_bench_value(b, e.alloc_max + e.free_max);
+		hx_bench_value(b, e.alloc_max);
 	return err;
 }
 
-static int best(struct hx_bench_run *b, const char *provider)
+static int alloc_best(struct hx_bench_run *b, const char *provider, size_t size)
 {
 	struct extremes e;
-	int err = extremes(b, provider, &e);
+	int err = extremes(b, provider, size, &e);
 
 	if (err == 0)
-		hx_bench_value(b, e.alloc_min + e.free_min);
+		hx_bench_value(b, e.alloc_min);
+	return err;
+}
+
+static int free_worst(struct hx_bench_run *b, const char *provider, size_t size)
+{
+	struct extremes e;
+	int err = extremes(b, provider, size, &e);
+
+	if (err == 0)
+		hx_bench_value(b, e.free_max);
+	return err;
+}
+
+static int free_best(struct hx_bench_run *b, const char *provider, size_t size)
+{
+	struct extremes e;
+	int err = extremes(b, provider, size, &e);
+
+	if (err == 0)
+		hx_bench_value(b, e.free_min);
 	return err;
 }
 
 /* ---- the figures ---- */
 
-HX_BENCH(slab_pair, "heap.slab.pair", "hx_alloc(64) and hx_free(), slab provider")
-{
-	return pair(b, "slab");
-}
+/* All that a provider is measured for; scripts/docs.py reads these lines too. */
+#define HEAP_BENCHES(p_) \
+	HX_BENCH(p_##_pair, "heap." #p_ ".pair", "hx_alloc(64) and hx_free(), " #p_ " provider") \
+	{ return pair(b, #p_); } \
+	HX_BENCH(p_##_pair_1, "heap." #p_ ".pair.1", \
+		 "the only live block replaced by another, " #p_ " provider") \
+	{ return pair_among(b, #p_, 1); } \
+	HX_BENCH(p_##_pair_100, "heap." #p_ ".pair.100", \
+		 "one of 100 live blocks replaced by another, " #p_ " provider") \
+	{ return pair_among(b, #p_, 100); } \
+	HX_BENCH(p_##_pair_10000, "heap." #p_ ".pair.10000", \
+		 "one of 10,000 live blocks replaced by another, " #p_ " provider") \
+	{ return pair_among(b, #p_, 10000); } \
+	HX_BENCH(p_##_pair_1000000, "heap." #p_ ".pair.1000000", \
+		 "one of 1,000,000 live blocks replaced by another, " #p_ " provider") \
+	{ return pair_among(b, #p_, 1000000); } \
+	HX_BENCH(p_##_alloc_worst, "heap." #p_ ".alloc.worst", \
+		 "slowest hx_alloc(), " #p_ " provider") \
+	{ return alloc_worst(b, #p_, 0); } \
+	HX_BENCH(p_##_alloc_best, "heap." #p_ ".alloc.best", \
+		 "quickest hx_alloc(), " #p_ " provider") \
+	{ return alloc_best(b, #p_, 0); } \
+	HX_BENCH(p_##_free_worst, "heap." #p_ ".free.worst", \
+		 "slowest hx_free(), " #p_ " provider") \
+	{ return free_worst(b, #p_, 0); } \
+	HX_BENCH(p_##_free_best, "heap." #p_ ".free.best", \
+		 "quickest hx_free(), " #p_ " provider") \
+	{ return free_best(b, #p_, 0); }
 
-HX_BENCH(slab_pair_1, "heap.slab.pair.1",
-	 "the only live block replaced by another, slab provider")
-{
-	return pair_among(b, "slab", 1);
-}
+HEAP_BENCHES(slab)
+HEAP_BENCHES(tlsf)
+HEAP_BENCHES(pool)
+HEAP_BENCHES(firstfit)
 
-HX_BENCH(slab_pair_100, "heap.slab.pair.100",
-	 "one of 100 live blocks replaced by another, slab provider")
-{
-	return pair_among(b, "slab", 100);
-}
+/* Requests whose blocks (32, 80, 272, 1,024, 4,096 bytes) are the shortest of their lists: for
+ * others not every block on the list that they belong to would do. */
+#define TLSF_BENCHES(size_) \
+	HX_BENCH(tlsf_alloc_worst_##size_, "heap.tlsf." #size_ ".alloc.worst", \
+		 "hx_alloc(" #size_ ") from the only free block, which is long, tlsf provider") \
+	{ return alloc_worst(b, "tlsf", size_); } \
+	HX_BENCH(tlsf_alloc_best_##size_, "heap.tlsf." #size_ ".alloc.best", \
+		 "hx_alloc(" #size_ ") of a free block of this size, tlsf provider") \
+	{ return alloc_best(b, "tlsf", size_); } \
+	HX_BENCH(tlsf_free_worst_##size_, "heap.tlsf." #size_ ".free.worst", \
+		 "hx_free() of " #size_ " bytes between two free blocks, tlsf provider") \
+	{ return free_worst(b, "tlsf", size_); } \
+	HX_BENCH(tlsf_free_best_##size_, "heap.tlsf." #size_ ".free.best", \
+		 "hx_free() of " #size_ " bytes between two live blocks, tlsf provider") \
+	{ return free_best(b, "tlsf", size_); }
 
-HX_BENCH(slab_pair_10000, "heap.slab.pair.10000",
-	 "one of 10,000 live blocks replaced by another, slab provider")
-{
-	return pair_among(b, "slab", 10000);
-}
-
-HX_BENCH(slab_pair_1000000, "heap.slab.pair.1000000",
-	 "one of 1,000,000 live blocks replaced by another, slab provider")
-{
-	return pair_among(b, "slab", 1000000);
-}
-
-HX_BENCH(slab_worst, "heap.slab.worst", "slowest hx_alloc() and slowest hx_free(), slab provider")
-{
-	return worst(b, "slab");
-}
-
-HX_BENCH(slab_best, "heap.slab.best", "quickest hx_alloc() and quickest hx_free(), slab provider")
-{
-	return best(b, "slab");
-}
-
-HX_BENCH(tlsf_pair, "heap.tlsf.pair", "hx_alloc(64) and hx_free(), tlsf provider")
-{
-	return pair(b, "tlsf");
-}
-
-HX_BENCH(tlsf_pair_1, "heap.tlsf.pair.1",
-	 "the only live block replaced by another, tlsf provider")
-{
-	return pair_among(b, "tlsf", 1);
-}
-
-HX_BENCH(tlsf_pair_100, "heap.tlsf.pair.100",
-	 "one of 100 live blocks replaced by another, tlsf provider")
-{
-	return pair_among(b, "tlsf", 100);
-}
-
-HX_BENCH(tlsf_pair_10000, "heap.tlsf.pair.10000",
-	 "one of 10,000 live blocks replaced by another, tlsf provider")
-{
-	return pair_among(b, "tlsf", 10000);
-}
-
-HX_BENCH(tlsf_pair_1000000, "heap.tlsf.pair.1000000",
-	 "one of 1,000,000 live blocks replaced by another, tlsf provider")
-{
-	return pair_among(b, "tlsf", 1000000);
-}
-
-HX_BENCH(tlsf_worst, "heap.tlsf.worst", "slowest hx_alloc() and slowest hx_free(), tlsf provider")
-{
-	return worst(b, "tlsf");
-}
-
-HX_BENCH(tlsf_best, "heap.tlsf.best", "quickest hx_alloc() and quickest hx_free(), tlsf provider")
-{
-	return best(b, "tlsf");
-}
-
-HX_BENCH(pool_pair, "heap.pool.pair", "hx_alloc(64) and hx_free(), pool provider")
-{
-	return pair(b, "pool");
-}
-
-HX_BENCH(pool_pair_1, "heap.pool.pair.1",
-	 "the only live block replaced by another, pool provider")
-{
-	return pair_among(b, "pool", 1);
-}
-
-HX_BENCH(pool_pair_100, "heap.pool.pair.100",
-	 "one of 100 live blocks replaced by another, pool provider")
-{
-	return pair_among(b, "pool", 100);
-}
-
-HX_BENCH(pool_pair_10000, "heap.pool.pair.10000",
-	 "one of 10,000 live blocks replaced by another, pool provider")
-{
-	return pair_among(b, "pool", 10000);
-}
-
-HX_BENCH(pool_worst, "heap.pool.worst", "slowest hx_alloc() and slowest hx_free(), pool provider")
-{
-	return worst(b, "pool");
-}
-
-HX_BENCH(pool_best, "heap.pool.best", "quickest hx_alloc() and quickest hx_free(), pool provider")
-{
-	return best(b, "pool");
-}
-
-HX_BENCH(firstfit_pair, "heap.firstfit.pair", "hx_alloc(64) and hx_free(), firstfit provider")
-{
-	return pair(b, "firstfit");
-}
-
-HX_BENCH(firstfit_pair_1, "heap.firstfit.pair.1",
-	 "the only live block replaced by another, firstfit provider")
-{
-	return pair_among(b, "firstfit", 1);
-}
-
-HX_BENCH(firstfit_pair_100, "heap.firstfit.pair.100",
-	 "one of 100 live blocks replaced by another, firstfit provider")
-{
-	return pair_among(b, "firstfit", 100);
-}
-
-HX_BENCH(firstfit_pair_10000, "heap.firstfit.pair.10000",
-	 "one of 10,000 live blocks replaced by another, firstfit provider")
-{
-	return pair_among(b, "firstfit", 10000);
-}
-
-HX_BENCH(firstfit_worst, "heap.firstfit.worst",
-	 "slowest hx_alloc() and slowest hx_free(), firstfit provider")
-{
-	return worst(b, "firstfit");
-}
-
-HX_BENCH(firstfit_best, "heap.firstfit.best",
-	 "quickest hx_alloc() and quickest hx_free(), firstfit provider")
-{
-	return best(b, "firstfit");
-}
+TLSF_BENCHES(16)
+TLSF_BENCHES(64)
+TLSF_BENCHES(256)
+TLSF_BENCHES(1016)
+TLSF_BENCHES(4088)
 
 HX_BENCH(bump_pair, "heap.bump.pair", "hx_alloc(64) and hx_free(), bump provider")
 {

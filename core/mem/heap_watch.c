@@ -132,22 +132,42 @@ unsigned hx_heap_set_watch(unsigned watch)
 
 static void heap_walk(void (*visit)(void *arg, void *ptr, size_t usable), void *arg)
 {
-	if (heap_current != NULL && heap_current->walk != NULL)
+	if (HX_ENABLED(SLOT_SWAP))
+		heap_swap_walk(visit, arg);
+	else if (heap_current != NULL && heap_current->walk != NULL)
 		heap_current->walk(visit, arg);
 }
 
-static void sweep_one(void *arg, void *block, size_t usable)
+struct sweep {
+	uint64_t n, sum;		/* damaged blocks, and their addresses */
+};
+
+static void count_one(void *arg, void *block, size_t usable)
 {
-	*(uint64_t *)arg += report(block, usable, false);
+	struct sweep *s = arg;
+
+	if (first_wrong(block, tail_of(block, usable)) == NULL)
+		return;
+	s->n++;
+	s->sum += (uintptr_t)block * 0x9e3779b97f4a7c15ull;
 }
 
+static void report_one(void *arg, void *block, size_t usable)
+{
+	(void)report(block, usable, false);
+}
+
+/* Named only when they are others than the last time. */
 uint64_t hx_heap_sweep(void)
 {
-	uint64_t n = 0;
+	static uint64_t last_sum;	/* a */
+	struct sweep s = { .n = 0 };
 
 	if (heap_watching != 0)
-		heap_walk(sweep_one, &n);
-	return n;
+		heap_walk(count_one, &s);
+	if (__atomic_exchange_n(&last_sum, s.sum, __ATOMIC_RELAXED) != s.sum && s.n != 0)
+		heap_walk(report_one, NULL);
+	return s.n;
 }
 
 uint64_t hx_heap_n_damaged(void)
@@ -184,6 +204,42 @@ static void collect_one(void *arg, void *block, size_t usable)
 		s->live_bytes += t->size_bytes;
 	}
 	s->n_blocks++;
+}
+
+#define LEFT_AT_ONCE	32u
+
+struct left {
+	uintptr_t start, end;
+	void *blocks[LEFT_AT_ONCE];
+	unsigned n;
+};
+
+static void find_left(void *arg, void *block, size_t usable)
+{
+	const struct tail *t = tail_of(block, usable);
+	struct left *l = arg;
+
+	if (l->n < LEFT_AT_ONCE && t->check == tail_check(t) && t->site >= l->start &&
+	    t->site < l->end)
+		l->blocks[l->n++] = block;
+}
+
+uint64_t hx_heap_take_back(uintptr_t start, uintptr_t end)
+{
+	struct left l = { .start = start, .end = end };
+	uint64_t n = 0;
+
+	if ((heap_watching & HX_HEAP_SITES) == 0)
+		return 0;
+	do {
+		l.n = 0;
+		heap_walk(find_left, &l);
+		/* Nothing may be given back while the heap is being walked. */
+		for (unsigned i = 0; i < l.n; i++)
+			hx_free(l.blocks[i]);
+		n += l.n;
+	} while (l.n == LEFT_AT_ONCE);
+	return n;
 }
 
 unsigned hx_heap_sites(struct hx_heap_site *sites, unsigned n_max, struct hx_heap_site *rest)

@@ -5,6 +5,7 @@
 #include <hx/base.h>
 #include <hx/config/core_lib.h>
 #include <hx/config/core_names.h>
+#include <hx/core/fault.h>
 #include <hx/core/init.h>
 #include <hx/core/log.h>
 #include <hx/core/string.h>
@@ -49,6 +50,9 @@ static int node_get(const char *path, uint32_t rights, struct names_pin *pin,
 	return 0;
 }
 
+HX_FAULT_POINT(names_show, "names.show", "a node cannot be read");
+HX_FAULT_POINT(names_take, "names.take", "a node takes nothing");
+
 int hx_names_show(const char *path, struct hx_text *out)
 {
 	struct hx_node_args args;
@@ -58,7 +62,7 @@ int hx_names_show(const char *path, struct hx_text *out)
 
 	if (err != 0)
 		return err;
-	err = pin.node->show(out, &args);
+	err = hx_fault_hits("names.show") ? -HX_EIO : pin.node->show(out, &args);
 	if (HX_ENABLED(DEBUG_ASSERT) && out->total - before > pin.node->max_bytes)
 		hx_warn("names", "%s shows %llu bytes, its bound is %u", path,
 			(unsigned long long)(out->total - before), pin.node->max_bytes);
@@ -79,6 +83,8 @@ int hx_names_take(const char *path, const char *line, struct hx_text *ack)
 		err = -HX_E2BIG;
 	else if (!hx_utf8_is_text(line, len))
 		err = -HX_EINVAL;
+	else if (hx_fault_hits("names.take"))
+		err = -HX_EIO;
 	else
 		err = pin.node->take(line, ack, &args);
 	names_unpin(&pin);

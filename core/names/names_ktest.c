@@ -14,11 +14,22 @@ static void count_only(struct hx_text *t, const char *bytes, size_t n)
 	/* The sink's total says how much it was. */
 }
 
-/* A path of the node: for a pattern with the first values that it lists. False: it lists none. */
+/* The first entry of a directory that is a directory itself, or is none. False: there is none. */
+static bool first_entry(const char *dir, bool is_dir, char name[HX_NAME_MAX])
+{
+	struct hx_name_stat st;
+
+	for (unsigned i = 0; hx_names_list(dir, i, name, &st) == 0; i++)
+		if (st.is_dir == is_dir)
+			return true;
+	return false;
+}
+
+/* A path of the node: for a pattern with the first values that it lists. False: it lists none.
+ * Beside values there may be nodes that are none: /modules/ctl is none of /modules/<name>/state. */
 static bool real_path(const struct hx_node *node, char path[HX_NAME_PATH_MAX])
 {
 	const char *p = node->path;
-	struct hx_name_stat st;
 	size_t n = 0;
 
 	while (*p != '\0') {
@@ -30,7 +41,7 @@ static bool real_path(const struct hx_node *node, char path[HX_NAME_PATH_MAX])
 			continue;
 		}
 		path[n > 1 ? n - 1 : n] = '\0';		/* the directory, without its '/' */
-		if (hx_names_list(path, 0, name, &st) != 0)
+		if (!first_entry(path, hx_strchr(p, '>')[1] == '/', name))
 			return false;
 		path[n - 1] = '/';
 		n += hx_strlcpy(path + n, name, HX_NAME_PATH_MAX - n);

@@ -12,8 +12,11 @@
  * driver may be what is ill: if it panics in turn, the first report follows from there.
  */
 #include <hx/base.h>
+#include <hx/config/core_mem.h>
+#include <hx/config/core_panic.h>
 #include <hx/core/assert.h>
 #include <hx/core/console_dev.h>
+#include <hx/core/heap.h>
 #include <hx/core/log.h>
 #include <hx/core/panic.h>
 #include <hx/core/smp.h>
@@ -22,16 +25,19 @@
 #include <hx/core/thread.h>
 #include <hx/hal/cpu.h>
 #include <hx/hal/earlycon.h>
+#include <hx/hal/keep.h>
 #include <hx/hal/percpu.h>
 #include <hx/hal/power.h>
 #include <hx/hal/trap.h>
+
+#include "panic_priv.h"
 
 #define LOG_LINES	8
 #define REGISTERS_PER_LINE	4
 #define DESCRIPTION_MAX	160
 
 static uint32_t n_panics;	/* of the CPU that reports, with interrupts off */
-static uint32_t panic_cpu;	/* a who reports, + 1; 0: nobody yet */
+uint32_t panic_cpu;		/* a who reports, + 1; 0: nobody yet */
 
 /* The first one. Its arguments live on its stack, which nothing leaves any more. */
 static struct {
@@ -45,6 +51,19 @@ static struct {
 static void panic_put(struct hx_text *t, const char *bytes, size_t n)
 {
 	hx_earlycon_write(bytes, n);
+	if (HX_ENABLED(PANIC_KEEP))
+		keep_put(bytes, n);
+}
+
+/* What was said so far is kept. Who comes here a third time fell on the way out. */
+static HX_ALWAYS_INLINE HX_NORETURN void panic_leave(void)
+{
+	if (HX_ENABLED(PANIC_KEEP)) {
+		keep_end();
+		if (panic_reboots)
+			hx_hal_reboot();
+	}
+	hx_hal_exit(HX_EXIT_PANIC);
 }
 
 static void put_reason(struct hx_text *out, const char *fmt, va_list ap)
@@ -89,6 +108,8 @@ static void put_trap(struct hx_text *out, const struct hx_trap_frame *f)
 		hx_text_printf(out, "stack overflow of thread %u %.*s: the access hit the "
 			       "guard page below a stack\n", self != NULL ? self->id : 0,
 			       HX_THREAD_NAME_MAX, self != NULL ? self->name : "");
+	if (HX_ENABLED(HEAP_GUARDS))
+		hx_heap_explain(hx_trap_fault_address(f), out);
 	hx_text_puts(out, "registers:");
 	put_registers(out, f);
 }
@@ -106,6 +127,25 @@ static void put_thread(struct hx_text *out)
 		       cpu->irq_depth > 0 ? ", in an interrupt" : "");
 }
 
+static void panic_keep_begin(void)
+{
+	size_t bytes = 0;
+	void *ram = hx_kept_ram(&bytes);
+
+	keep_begin(ram, bytes);
+}
+
+/* Another CPU reports, and this is its NMI, or a failure that comes too late. */
+static void panic_give_way(const struct hx_trap_frame *f)
+{
+	uint32_t who = __atomic_load_n(&panic_cpu, __ATOMIC_ACQUIRE);
+
+	if (who == 0 || who == hx_percpu()->cpu + 1)
+		return;
+	panic_note_cpu(f);
+	hx_smp_stop_self();
+}
+
 /* With several CPUs: the others are told to stop. Returns how many did not, or never. */
 static unsigned panic_alone(void)
 {
@@ -114,8 +154,11 @@ static unsigned panic_alone(void)
 	if (HX_ENABLED(ONE_CPU))
 		return 0;
 	if (__atomic_compare_exchange_n(&panic_cpu, &nobody, me, false, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE))
-		return hx_smp_stop_others();
+					__ATOMIC_ACQUIRE)) {
+		if (HX_ENABLED(PANIC_STATE) && hx_smp_stop_others() != 0)
+			panic_stop_by_nmi();
+		return HX_ENABLED(PANIC_STATE) ? hx_cpu_count() - 1 : hx_smp_stop_others();
+	}
 	if (nobody != me)
 		hx_smp_stop_self();
 	return 0;
@@ -141,6 +184,8 @@ static void report(struct hx_text *out)
 	hx_show_backtrace(out, first.f);
 	hx_text_puts(out, "log:\n");
 	hx_log_show_last(out, LOG_LINES);
+	if (HX_ENABLED(PANIC_STATE))
+		panic_put_state(out);
 }
 
 HX_NORETURN void hx_vpanic(const struct hx_trap_frame *f, const char *fmt, va_list ap)
@@ -164,11 +209,13 @@ HX_NORETURN void hx_vpanic(const struct hx_trap_frame *f, const char *fmt, va_li
 			first.n_cpus = n_cpus;
 			first.n_running = n_running;
 		}
+		if (HX_ENABLED(PANIC_KEEP))
+			panic_keep_begin();
 		hx_log_set_console(NULL);
 		if (console->flush != NULL)
 			console->flush(console);
 		report(&out);
-		hx_hal_exit(HX_EXIT_PANIC);
+		panic_leave();
 	}
 	if (!first.told)
 		report(&out);
@@ -176,7 +223,7 @@ HX_NORETURN void hx_vpanic(const struct hx_trap_frame *f, const char *fmt, va_li
 	if (f != NULL)
 		hx_text_printf(&out, "%s at %#lx, ", hx_trap_name(f), (unsigned long)hx_trap_pc(f));
 	hx_text_puts(&out, "while reporting the first one\n");
-	hx_hal_exit(HX_EXIT_PANIC);
+	panic_leave();
 }
 
 HX_NORETURN void hx_panic(const char *fmt, ...)
@@ -198,6 +245,10 @@ static HX_NORETURN HX_PRINTF(2, 3) void trap_panic(const struct hx_trap_frame *f
 
 static bool panic_trap(struct hx_trap_frame *f)
 {
+	if (HX_ENABLED(PANIC_STATE) && !HX_ENABLED(ONE_CPU))
+		panic_give_way(f);
+	if (HX_ENABLED(PANIC_MODULES) && panic_is_caught(f))
+		return true;
 	trap_panic(f, "%s in the kernel", hx_trap_name(f));
 }
 

@@ -17,6 +17,40 @@ struct symtab_place {
 	uint32_t line;
 };
 
+struct hx_text;
+struct hx_trap_frame;
+
+/* other.c (CONFIG_PANIC_MODULES): adds what a place outside the image is called; false: it is none.
+ * */
+bool put_other_place(struct hx_text *out, uintptr_t pc, unsigned back);
+/* Somebody dealt with the exception. */
+bool panic_is_caught(struct hx_trap_frame *f);
+
+extern uint32_t panic_cpu;	/* a who reports, + 1; 0: nobody yet */
+
+/* state.c (CONFIG_PANIC_STATE) */
+void panic_note_cpu(const struct hx_trap_frame *f);	/* this CPU, before it halts */
+void panic_stop_by_nmi(void);				/* those that do not listen */
+void panic_put_state(struct hx_text *out);
+
+/* keep.c (CONFIG_PANIC_KEEP): what stands in front of a report that is kept. */
+struct keep_head {
+	char magic[8];
+	uint32_t bytes;		/* of the text, which follows */
+	uint32_t text_crc;	/* CRC-32C */
+	uint32_t head_crc;	/* of what stands before it */
+	uint32_t padding;
+};
+/* The old one is gone; everything put from now on is kept; end makes it valid. NULL: nothing is. */
+void keep_begin(void *ram, size_t bytes);
+void keep_put(const char *bytes, size_t n);
+void keep_end(void);
+/* The report in some RAM, or NULL: none, or damaged. */
+const struct keep_head *keep_find(const void *ram, size_t bytes);
+void keep_clear(void *ram, size_t bytes);
+/* keep_node.c: what follows a panic. */
+extern bool panic_reboots;
+
 /*
  * symtab.c; pure functions over the bytes of a table. symtab_is_valid() must have said yes before
  * the others. Text offsets count from the first function; symtab_anchor() is the offset of

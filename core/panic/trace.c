@@ -24,6 +24,8 @@ static void put_place(struct hx_text *out, uintptr_t pc, unsigned back)
 	uintptr_t first;
 
 	hx_text_printf(out, "%#lx", (unsigned long)pc);
+	if (HX_ENABLED(PANIC_MODULES) && put_other_place(out, pc, back))
+		return;
 	if (!HX_ENABLED(PANIC_SYMBOLS) ||
 	    !symtab_is_valid(table, (size_t)(hx_symtab_end - hx_symtab_start)))
 		return;

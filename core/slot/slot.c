@@ -59,6 +59,17 @@ int hx_slot_find(const struct hx_kind *kind, const char *name, const void **ops)
 	return -HX_ENOENT;
 }
 
+const struct hx_kind *slot_kind(const char *slot)
+{
+	const struct hx_kind *const *it;
+
+	HX_SECTION_FOREACH(it, hx_kinds) {
+		if (hx_strcmp((*it)->slot, slot) == 0)
+			return *it;
+	}
+	return NULL;
+}
+
 /* Try one provider, remember the decision, report a refusal. */
 static int try_provider(const struct hx_kind *kind, const char *name, bool by_word)
 {

@@ -3,6 +3,7 @@
  * Slots in the name space: /slots/<slot>/{provider,providers,state,abi,history}.
  */
 #include <hx/base.h>
+#include <hx/config/core_slot.h>
 #include <hx/core/init.h>
 #include <hx/core/names.h>
 #include <hx/core/slot.h>
@@ -15,7 +16,7 @@
 
 enum slot_view { VIEW_PROVIDER, VIEW_PROVIDERS, VIEW_STATE, VIEW_ABI, VIEW_HISTORY };
 
-static int slot_list(unsigned idx, char name[HX_NAME_MAX], const struct hx_node_args *args)
+int slot_list(unsigned idx, char name[HX_NAME_MAX], const struct hx_node_args *args)
 {
 	const struct hx_kind *const *it = __start_hx_kinds + idx;
 
@@ -25,20 +26,11 @@ static int slot_list(unsigned idx, char name[HX_NAME_MAX], const struct hx_node_
 	return 0;
 }
 
-static const struct hx_kind *kind_by_slot(const char *slot)
-{
-	const struct hx_kind *const *it;
-
-	HX_SECTION_FOREACH(it, hx_kinds) {
-		if (hx_strcmp((*it)->slot, slot) == 0)
-			return *it;
-	}
-	return NULL;
-}
-
 static void show_providers(struct hx_text *out, const struct hx_kind *k)
 {
 	const void *const *it;
+	struct slot_dynamic d;
+	unsigned i;
 
 	for (it = k->first; it < k->last; it++) {
 		const struct hx_provider *p = *it;
@@ -47,8 +39,13 @@ static void show_providers(struct hx_text *out, const struct hx_kind *k)
 		if (p->name == NULL)
 			continue;	/* nobody could ever choose it */
 		hx_text_printf(out, "name=%s abi=%u state=%s\n", p->name, p->abi,
-			       err != 0 ? slot_reason(err) : p == *k->current ? "active" : "ready");
+			       err != 0 ? slot_reason(err) : p == *k->current ? "active"
+			       : HX_ENABLED(SLOT_SWAP) && hx_swap_is_failed(k, p) ? "failed"
+			       : "ready");
 	}
+	for (i = 0; HX_ENABLED(SLOT_DYNAMIC) && slot_dynamic_at(k, i, &d); i++)
+		hx_text_printf(out, "name=%s abi=%u state=%s from=%s users=%u\n", d.name, d.abi,
+			       d.state, d.owner, d.n_users);
 }
 
 static void show_history(struct hx_text *out, const struct hx_kind *k)
@@ -65,11 +62,13 @@ static void show_history(struct hx_text *out, const struct hx_kind *k)
 			       r->by_word ? "word" : "default", r->provider,
 			       r->result == 0 ? "ok" : slot_reason(r->result));
 	}
+	if (HX_ENABLED(SLOT_SWAP))
+		swap_show_history(out, k);
 }
 
 static int slot_show(struct hx_text *out, const struct hx_node_args *args)
 {
-	const struct hx_kind *k = kind_by_slot(args->var[0]);
+	const struct hx_kind *k = slot_kind(args->var[0]);
 	const struct hx_provider *p;
 
 	if (k == NULL)
@@ -83,7 +82,8 @@ static int slot_show(struct hx_text *out, const struct hx_node_args *args)
 		show_providers(out, k);
 		break;
 	case VIEW_STATE:
-		hx_text_printf(out, "state=%s\n", p != NULL ? "active" : "empty");
+		hx_text_printf(out, "state=%s\n", p == NULL ? "empty"
+			       : HX_ENABLED(SLOT_SWAP) ? swap_state(k) : "active");
 		break;
 	case VIEW_ABI:
 		hx_text_printf(out, "abi=%u\n", k->abi);
@@ -103,7 +103,7 @@ static int slot_show(struct hx_text *out, const struct hx_node_args *args)
 	HX_NODE(ident##_node)
 
 SLOT_NODE(provider, VIEW_PROVIDER, 64, "the provider in use");
-SLOT_NODE(providers, VIEW_PROVIDERS, 2048, "all providers built in, with the reason if unusable");
-SLOT_NODE(state, VIEW_STATE, 32, "active or empty");
+SLOT_NODE(providers, VIEW_PROVIDERS, 2048, "all providers there are, with the reason if unusable");
+SLOT_NODE(state, VIEW_STATE, 32, "active, empty, probation, or the step of a swap that goes on");
 SLOT_NODE(abi, VIEW_ABI, 32, "the ABI number this kernel asks of a provider");
-SLOT_NODE(history, VIEW_HISTORY, 2048, "who was chosen or refused, and why");
+SLOT_NODE(history, VIEW_HISTORY, 8192, "who was chosen, refused or swapped, and why");

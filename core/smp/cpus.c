@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bringing the other CPUs up, one by one, and the component "cpus".
+ * Bringing the other CPUs up, all at once, and the component "cpus".
  *
- * A CPU that does not answer within START_NS is reset again, so that it cannot wake up later on
- * stacks that are somebody else's, reported, and left out. The kernel goes on with the others.
+ * Each is reset, told to start, and told again after AGAIN_NS unless it has come (SDM: two start-up
+ * interrupts). Then all are waited for together, START_NS of patience (smp_priv.h). Who has not
+ * come by then is withdrawn: if it has not begun it never will, and its stacks are free. If it has
+ * begun it is waited for once more; and if even that is in vain its stacks stay its own: should it
+ * come at last it finds that it is too late and halts. Either way it is reported, left out, and
+ * cannot do harm; the kernel goes on with the others.
  *
  * A CPU comes in like this: hal (tables, protection, APIC) -> smp_enter(): online, everything it
  * may have seen of the memory map before that is forgotten -> the function of core/thread, which
  * runs its idle thread; without one it halts and answers.
  */
+#include <hx/config/core_panic.h>
 #include <hx/core/cmdline.h>
 #include <hx/core/fault.h>
 #include <hx/core/init.h>
 #include <hx/core/log.h>
+#include <hx/core/panic.h>
 #include <hx/core/stack.h>
 #include <hx/core/string.h>
 #include <hx/hal/smp.h>
@@ -22,11 +28,12 @@
 
 #define RESET_NS	(10 * HX_NS_PER_MS)	/* between reset and start: SDM vol. 3, 9.4.4.1 */
 #define AGAIN_NS	(200 * HX_NS_PER_US)	/* before the start-up interrupt is sent again */
-#define START_NS	(1000 * HX_NS_PER_MS)	/* emulated, on a busy machine; else microseconds */
+#define START_NS	(100 * HX_NS_PER_MS)	/* microseconds on a machine of metal */
 #define N_STACKS	(1 + HX_CPU_TRAP_STACKS)
 
 HX_WORD(cpus, "helix.cpus", "<n>: run on at most that many CPUs");
-HX_FAULT_POINT(cpu_start, "cpu.start", "a CPU does not answer when it is started");
+HX_FAULT_POINT(cpu_start, "cpu.start", "a CPU does not answer when it is started, but afterwards");
+HX_FAULT_POINT(cpu_enter, "cpu.enter", "a CPU begins, and does not come before it is given up");
 
 /* Field keys: s the flow that starts CPUs, a atomic. */
 static struct {
@@ -68,6 +75,8 @@ HX_NORETURN void hx_smp_stop_self(void)
 	unsigned cpu = hx_percpu()->cpu;
 
 	hx_irq_disable();
+	if (HX_ENABLED(PANIC_STATE))
+		hx_panic_stopping();
 	set_state(cpu, HX_CPU_STOPPED);
 	hx_cpumask_clear(&smp_online, cpu);
 	hx_cpu_halt();
@@ -79,6 +88,9 @@ static void smp_enter(unsigned cpu)
 	uint8_t starting = HX_CPU_STARTING;
 	void (*main_fn)(unsigned cpu);
 
+	if (hx_fault_hits("cpu.enter"))
+		while (hx_cpu_state(cpu) == HX_CPU_STARTING)
+			hx_cpu_relax();
 	if (!__atomic_compare_exchange_n(&cpus[cpu].state, &starting, HX_CPU_ONLINE, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		hx_cpu_halt();		/* too late */
@@ -93,17 +105,14 @@ static void smp_enter(unsigned cpu)
 	}
 }
 
-/* Nothing else sleeps: threads may not have started. True: the CPU is there. */
-static bool wait_for(unsigned cpu, hx_ns_t ns)
+/* Nothing else sleeps: threads may not have started. The CPUs that have not come. */
+static uint64_t wait_for(uint64_t asked, hx_ns_t ns)
 {
-	hx_ns_t until = hx_now_ns() + ns;
+	struct smp_patience p = smp_patience(ns);
 
-	while (hx_cpu_state(cpu) != HX_CPU_ONLINE) {
-		if (hx_now_ns() >= until)
-			return false;
-		hx_cpu_relax();
-	}
-	return true;
+	while ((asked &= ~hx_cpus_online().bits) != 0 && smp_patience_lasts(&p))
+		;
+	return asked;
 }
 
 static void give_stacks(unsigned cpu)
@@ -119,6 +128,7 @@ static int take_stacks(unsigned cpu, struct hx_cpu_start *how)
 {
 	uintptr_t top[N_STACKS];
 
+	memset(cpus[cpu].stacks, 0, sizeof(cpus[cpu].stacks));
 	for (unsigned i = 0; i < N_STACKS; i++) {
 		size_t bytes;
 		int err = hx_stack_alloc(&cpus[cpu].stacks[i], &bytes);
@@ -137,29 +147,88 @@ static int take_stacks(unsigned cpu, struct hx_cpu_start *how)
 	return 0;
 }
 
-static int start_cpu(unsigned cpu)
+static void leave_out(unsigned cpu, const char *why)
+{
+	set_state(cpu, HX_CPU_LEFT_OUT);
+	hx_error("smp", "cpu %u does not come up (%s): left out", cpu, why);
+}
+
+static int prepare(unsigned cpu)
 {
 	struct hx_cpu_start how;
-	uint8_t starting = HX_CPU_STARTING;
 	int err = take_stacks(cpu, &how);
-	bool mute = hx_fault_hits("cpu.start");
 
 	if (err != 0)
 		return err;
-	set_state(cpu, HX_CPU_STARTING);
-	for (unsigned i = 0; i < 2 && err == 0; i++) {
-		if (!mute)
-			err = hx_cpu_start(cpu, i == 0 ? &how : NULL);
-		if (err == 0 && wait_for(cpu, i == 0 ? AGAIN_NS : START_NS))
-			return 0;
-	}
-	/* The last moment in which it can come; if it does, it is here. */
-	if (!__atomic_compare_exchange_n(&cpus[cpu].state, &starting, HX_CPU_LEFT_OUT, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		return 0;
-	if (hx_cpu_reset(cpu) == 0)
+	err = hx_cpu_prepare(cpu, &how);
+	if (err != 0)
 		give_stacks(cpu);
-	return err != 0 ? err : -HX_ETIMEDOUT;
+	else
+		set_state(cpu, HX_CPU_STARTING);
+	return err;
+}
+
+static void tell(uint64_t them)
+{
+	while (them != 0)
+		hx_cpu_start(hx_cpumask_take(&them));
+}
+
+/* Nobody waits for these any more. Those that had begun, and might still come. */
+static uint64_t withdraw(uint64_t left)
+{
+	uint64_t begun = 0;
+
+	while (left != 0) {
+		unsigned cpu = hx_cpumask_take(&left);
+
+		if (hx_cpu_withdraw(cpu)) {
+			give_stacks(cpu);
+			leave_out(cpu, "no answer");
+		} else {
+			begun |= 1ull << cpu;
+		}
+	}
+	return begun;
+}
+
+/* What it runs on stays its own: it may do so at any time. */
+static void give_up(uint64_t begun)
+{
+	while (begun != 0) {
+		unsigned cpu = hx_cpumask_take(&begun);
+		uint8_t was = HX_CPU_STARTING;
+
+		/* The last moment in which it can come; if it does, it is here. */
+		if (__atomic_compare_exchange_n(&cpus[cpu].state, &was, HX_CPU_LEFT_OUT, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			leave_out(cpu, "began and did not end");
+	}
+}
+
+/* CPUs 1 .. n - 1, which were reset. */
+static void start_cpus(unsigned n)
+{
+	uint64_t asked = 0, mute = 0, left;
+
+	for (unsigned cpu = 1; cpu < n; cpu++) {
+		int err = prepare(cpu);
+
+		if (err != 0) {
+			leave_out(cpu, hx_strerror(err));
+			continue;
+		}
+		asked |= 1ull << cpu;
+		if (hx_fault_hits("cpu.start"))
+			mute |= 1ull << cpu;
+	}
+	tell(asked & ~mute);
+	left = wait_for(asked, AGAIN_NS);
+	tell(left & ~mute);
+	left = wait_for(left, START_NS);
+	if (left != 0)
+		give_up(wait_for(withdraw(left), START_NS));
+	tell(left & mute);	/* now they hear it */
 }
 
 /* How many CPUs to run on, the boot CPU counted. */
@@ -179,11 +248,25 @@ static unsigned cpus_wanted(void)
 	return n;
 }
 
+/* How many of the first n can be started; the machine says so in its order. */
+static unsigned reset_cpus(unsigned n)
+{
+	unsigned cpu = 1;
+	hx_ns_t until;
+
+	while (cpu < n && hx_cpu_reset(cpu) == 0)
+		cpu++;
+	for (unsigned other = cpu; other < n; other++)
+		leave_out(other, "no way to start it");
+	for (until = hx_now_ns() + RESET_NS; cpu > 1 && hx_now_ns() < until;)
+		hx_cpu_relax();
+	return cpu;
+}
+
 static int cpus_init(void)
 {
 	unsigned n = cpus_wanted();
 	uint64_t start = hx_cycles();
-	hx_ns_t until;
 	int err = smp_ipi_start();
 
 	if (err != 0)
@@ -191,25 +274,16 @@ static int cpus_init(void)
 	smp_tlb_start();
 	for (unsigned cpu = 1; cpu < HX_CPUS && cpu < hx_cpus_present(); cpu++)
 		set_state(cpu, HX_CPU_UNUSED);
-	for (unsigned cpu = 1; cpu < n; cpu++)
-		if (hx_cpu_reset(cpu) != 0)
-			n = cpu;	/* nor can the ones behind it be reached */
-	for (until = hx_now_ns() + RESET_NS; n > 1 && hx_now_ns() < until;)
-		hx_cpu_relax();
-	for (unsigned cpu = 1; cpu < n; cpu++) {
-		err = start_cpu(cpu);
-		if (err != 0)
-			hx_error("smp", "cpu %u does not come up (%s): left out", cpu,
-				 hx_strerror(err));
-	}
+	start_cpus(reset_cpus(n));
 	hx_boot_waited(hx_cycles() - start);
 	hx_info("smp", "%u of %u CPUs run", hx_cpu_count(), hx_cpus_present());
 	return 0;
 }
 
+/* One that does not stop does so as soon as it can: what it needs for that stays. */
 static void cpus_shutdown(void)
 {
-	unsigned left = hx_smp_stop_others();
+	unsigned left = smp_quit_others();
 
 	if (left != 0)
 		hx_error("smp", "%u CPUs did not stop", left);

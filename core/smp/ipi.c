@@ -10,8 +10,11 @@
  * 2 Locking. None. Anybody pushes, by compare-and-swap; the CPU takes all that came by an exchange,
  *   and its own list is touched with interrupts off alone.
  * 3 Waiting. Two CPUs may call each other with interrupts off. So whoever waits for an answer
- *   answers; and whoever spins for a lock forgets translations and stops when asked (hx_spin_poll),
- *   but calls no function, which might want that lock.
+ *   answers; and whoever spins for a lock forgets translations (hx_spin_poll), but calls no
+ *   function, which might want that lock.
+ * 4 The end. A panic stops the others wherever they are. An orderly end goes on to use the heap and
+ *   the run queues, so it asks each CPU, again and again, to halt where it holds no spinlock and
+ *   waits for none: one that halts in a queue for a lock leaves it closed for ever.
  */
 #include <hx/core/assert.h>
 #include <hx/core/irq.h>
@@ -22,7 +25,8 @@
 
 #include "smp_priv.h"
 
-#define STOP_NS		(10 * HX_NS_PER_MS)
+#define STOP_NS		(100 * HX_NS_PER_MS)
+#define QUIT_AGAIN_NS	HX_NS_PER_MS
 #define CALL_BATCH	64u
 
 /* Field keys: a atomic, o its CPU with interrupts off. */
@@ -82,7 +86,8 @@ static void call_answer(void)
 /* Interrupts off. */
 static void ipi_answer(uint32_t reasons)
 {
-	if (reasons & HX_IPI_STOP)
+	if ((reasons & HX_IPI_STOP) ||
+	    ((reasons & HX_IPI_QUIT) && hx_percpu()->preempt_off == 0))
 		hx_smp_stop_self();
 	if (reasons & HX_IPI_TLB)
 		smp_tlb_answer();
@@ -158,12 +163,17 @@ int hx_cpu_call(unsigned cpu, hx_cpu_fn_t fn, void *arg)
 	return is_online ? 0 : -HX_ENODEV;
 }
 
+static uint64_t others(void)
+{
+	return hx_cpus_online().bits & ~(1ull << hx_percpu()->cpu);
+}
+
 static void call_many(hx_cpu_fn_t fn, void *arg, bool here_too)
 {
 	struct hx_cpu_work w = { .fn = fn, .arg = arg };
 
 	hx_preempt_disable();
-	call_on(hx_cpus_online().bits & ~(1ull << hx_percpu()->cpu), &w, here_too);
+	call_on(others(), &w, here_too);
 	hx_preempt_enable();
 }
 
@@ -194,18 +204,32 @@ void hx_cpu_kick(unsigned cpu)
 		hx_percpu()->need_resched = HX_ENQUEUE_PREEMPT;
 }
 
-unsigned hx_smp_stop_others(void)
+/* Those that have not halted when patience ends. */
+static uint64_t stop(enum hx_ipi how, hx_ns_t ns)
 {
-	uint64_t me = 1ull << hx_percpu()->cpu, left = hx_cpus_online().bits & ~me;
-	hx_ns_t until = hx_now_ns() + STOP_NS;
+	struct smp_patience p = smp_patience(ns);
+	uint64_t left = others();
 
 	for (uint64_t to = left; to != 0;)
-		hx_ipi_send(hx_cpumask_take(&to), HX_IPI_STOP);
-	while (left != 0 && hx_now_ns() < until) {
-		left = hx_cpus_online().bits & ~me;
-		hx_cpu_relax();
-	}
+		hx_ipi_send(hx_cpumask_take(&to), how);
+	while (left != 0 && smp_patience_lasts(&p))
+		left = others();
+	return left;
+}
+
+unsigned hx_smp_stop_others(void)
+{
+	uint64_t left = stop(HX_IPI_STOP, STOP_NS);
+
 	return hx_cpumask_count(&(struct hx_cpumask){ left });
+}
+
+unsigned smp_quit_others(void)
+{
+	for (hx_ns_t ns = 0; ns < STOP_NS; ns += QUIT_AGAIN_NS)
+		if (stop(HX_IPI_QUIT, QUIT_AGAIN_NS) == 0)
+			return 0;
+	return hx_smp_stop_others();
 }
 
 static void nothing(void *arg)
@@ -234,5 +258,6 @@ int smp_ipi_start(void)
 void smp_ipi_stop(void)
 {
 	hx_irq_set_sync(NULL);
-	hx_irq_detach(hx_ipi_line(), &ipi_action);
+	if (others() == 0)
+		hx_irq_detach(hx_ipi_line(), &ipi_action);
 }

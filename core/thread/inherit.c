@@ -21,97 +21,13 @@
  * 5 Source. Sha, Rajkumar, Lehoczky, "Priority Inheritance Protocols" (IEEE ToC, 1990), 3: the
  *   basic protocol. Deadlock is refused instead of prevented by ceilings.
  */
-#include <hx/core/mutex.h>
 #include <hx/core/text.h>
 
-#include "thread_priv.h"
+#include "inherit_priv.h"
 
-#define CHAIN_MAX	32u	/* owners that are followed, interrupts off */
 #define BUG_TEXT	200u
 
-static struct hx_spinlock inherit_lock = HX_SPINLOCK_INIT("inherit", HX_RANK_INHERIT);
-
-static struct hx_thread *owner_of(const struct hx_mutex *m)
-{
-	return (struct hx_thread *)(m->owner & ~MUTEX_WAITERS);
-}
-
-/* Into the queue, behind all that are as urgent; from the end, where equals belong. */
-static void queue_insert(struct hx_mutex *m, struct hx_thread *t)
-{
-	struct hx_list *head = &m->queue.waiters, *before = head->prev;
-
-	while (before != head &&
-	       HX_LIST_ENTRY(before, struct hx_thread, wait_link)->prio > t->prio)
-		before = before->prev;
-	hx_list_insert_between(&t->wait_link, before, before->next);
-}
-
-static void owned_add(struct hx_thread *t, struct hx_mutex *m)
-{
-	m->next_owned = t->owned;
-	t->owned = m;
-}
-
-static void owned_remove(struct hx_thread *t, const struct hx_mutex *m)
-{
-	struct hx_mutex **link = &t->owned;
-
-	while (*link != m)
-		link = &(*link)->next_owned;
-	*link = m->next_owned;
-}
-
-/* What invariant (b) asks for. */
-static uint8_t prio_of(const struct hx_thread *t)
-{
-	const struct hx_mutex *m;
-	uint8_t prio = t->base_prio;
-
-	for (m = t->owned; m != NULL; m = m->next_owned) {
-		const struct hx_list *first = m->queue.waiters.next;
-		uint8_t p = HX_LIST_ENTRY(first, struct hx_thread, wait_link)->prio;
-
-		if (p < prio)
-			prio = p;
-	}
-	return prio;
-}
-
-/* What t owns or is has changed: bring (b) and (c) about again, from t along the chain. */
-static void inherit_spread(struct hx_thread *t)
-{
-	unsigned n;
-
-	for (n = 0; n < CHAIN_MAX; n++) {
-		uint8_t prio = prio_of(t);
-		struct hx_mutex *m = t->blocked_on;
-
-		if (prio == t->prio)
-			return;
-		sched_set_prio(t, prio);
-		if (m == NULL)
-			return;
-		hx_list_unlink(&t->wait_link);
-		queue_insert(m, t);
-		t = owner_of(m);
-	}
-}
-
-/* Would self, waiting for m, wait for itself? */
-static bool closes_circle(const struct hx_mutex *m, const struct hx_thread *self)
-{
-	unsigned n;
-
-	for (n = 0; n < CHAIN_MAX && m != NULL; n++) {
-		const struct hx_thread *t = owner_of(m);
-
-		if (t == self)
-			return true;
-		m = t->blocked_on;
-	}
-	return false;
-}
+struct hx_spinlock inherit_lock = HX_SPINLOCK_INIT("inherit", HX_RANK_INHERIT);
 
 int inherit_wait(struct hx_mutex *m, struct hx_thread *self)
 {
@@ -120,6 +36,8 @@ int inherit_wait(struct hx_mutex *m, struct hx_thread *self)
 	hx_assert_held(&m->queue.lock);
 	quiet_lock(&inherit_lock);
 	if (closes_circle(m, self)) {
+		if (HX_ENABLED(DEADLOCKS))
+			deadlock_refused(m, self);
 		quiet_unlock(&inherit_lock);
 		return -HX_EDEADLK;
 	}
@@ -159,12 +77,14 @@ void inherit_give_up(struct hx_thread *t)
 	struct hx_mutex *m = t->blocked_on;
 	struct hx_thread *owner = owner_of(m);
 
-	hx_assert_held(&m->queue.lock);
+	hx_assert_held(&t->waits_on->lock);
 	quiet_lock(&inherit_lock);
 	hx_list_unlink(&t->wait_link);
 	t->blocked_on = NULL;
 	if (hx_list_is_empty(&m->queue.waiters))
 		owned_remove(owner, m);
+	if (HX_ENABLED(IPC_TURNS) && (m->owner & MUTEX_TURN) != 0)
+		turn_given_up(m);
 	inherit_spread(owner);
 	quiet_unlock(&inherit_lock);
 }

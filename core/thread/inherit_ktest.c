@@ -119,15 +119,19 @@ HX_KTEST(inherit_chain_of_three_bounds_inversion)
 	hx_expect(t, outer.owner == 0 && inner.owner == 0);
 }
 
+static volatile uint32_t n_have_one;
+
+/* Each has its first before it asks for the other's. */
 static int lock_both(void *arg)
 {
 	struct hx_mutex *first = arg, *second = first == &outer ? &inner : &outer;
 	int err;
 
 	hx_mutex_lock(first);
-	low_has_it = true;
-	hx_sleep_ns(5 * TICK_NS);
-	err = hx_mutex_lock_timeout(second, 100 * TICK_NS);
+	__atomic_fetch_add(&n_have_one, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&n_have_one, __ATOMIC_ACQUIRE) < 2)
+		hx_sleep_ns(TICK_NS);
+	err = hx_mutex_lock_timeout(second, 30 * HX_NS_PER_S);
 	if (err == 0)
 		hx_mutex_unlock(second);
 	hx_mutex_unlock(first);
@@ -145,6 +149,7 @@ HX_KTEST(inherit_circle_is_refused_to_one_of_two)
 	}
 	hx_mutex_init(&outer);
 	hx_mutex_init(&inner);
+	n_have_one = 0;
 	for (unsigned n = 0; n < 2; n++) {
 		struct hx_thread_params p = {
 			.name = "circle", .fn = lock_both, .arg = n == 0 ? &outer : &inner,

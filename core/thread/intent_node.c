@@ -257,6 +257,20 @@ static int intent_show(struct hx_text *out, const struct hx_node_args *args)
 	return 0;
 }
 
+/* Why no CPU promises that: what is asked for, and what each that may be asked has promised. */
+static void refusal_put(struct hx_text *out, const struct hx_intent *want)
+{
+	uint64_t cpus = want->affinity & (HX_ENABLED(ONE_CPU) ? 1 : cpus_running);
+
+	hx_text_printf(out, " asked_ppm=%u of=%u promised_ppm=", hx_promise_density(want),
+		       HX_PROMISE_MAX_PPM);
+	for (const char *comma = ""; cpus != 0; cpus &= cpus - 1, comma = ",") {
+		unsigned cpu = (unsigned)__builtin_ctzll(cpus);
+
+		hx_text_printf(out, "%scpu%u:%u", comma, cpu, hx_sched_promised_ppm(cpu));
+	}
+}
+
 /* The intent first: the scheduler may refuse it, the rest cannot fail any more. */
 static int change_do(struct hx_thread *t, const struct change *c, struct hx_text *ack)
 {
@@ -272,6 +286,8 @@ static int change_do(struct hx_thread *t, const struct change *c, struct hx_text
 	}
 	if (err != 0) {
 		hx_text_printf(ack, "detail=intent why=\"%s\"", why);
+		if (hx_sched_may_admit && err == -HX_ENOSPC)
+			refusal_put(ack, &c->intent);
 		return err;
 	}
 	if (c->has_slice)

@@ -10,9 +10,9 @@
 /* One after the other, in the order of enum hx_lock_rank; the empty name ends them. */
 static const char lock_names[] =
 	"none\0vfs_mounts\0vfs_node\0names\0slot\0device\0console\0stacks\0heap\0kmap\0zone\0"
-	"threads\0wait\0timers\0inherit\0runq\0driver\0log\0leaf\0";
+	"threads\0wait\0inherit\0runq\0timers\0driver\0cap_object\0cap_table\0log\0leaf\0";
 
-_Static_assert(HX_RANK_COUNT == 19, "a rank changed: keep its name here in step");
+_Static_assert(HX_RANK_COUNT == 21, "a rank changed: keep its name here in step");
 
 static int locks_show(struct hx_text *out, const struct hx_node_args *args)
 {

@@ -4,14 +4,16 @@
  *
  * Both words have one value that says "ask the queue" (mutex: bit 0; semaphore: -1). It is set and
  * cleared only under the queue's lock; the fast paths never match it, so they fall through to the
- * slow ones. It may stay behind when a waiter times out: the next one on the slow path repairs it.
+ * slow ones. It may stay behind when a waiter times out, and does when a semaphore's last waiter
+ * got its permit, who mostly comes back to wait again: the next give that finds nobody repairs it.
  *
  * The queue of a mutex is kept in order of urgency by inherit.c, together with what its owner
  * inherits; without CONFIG_MUTEX_INHERIT it is first come, first served.
  */
+#include <hx/config/hal.h>
 #include <hx/core/mutex.h>
 
-#include "thread_priv.h"
+#include "handover_priv.h"
 
 #define SEM_WAITERS	(-1)
 
@@ -131,25 +133,50 @@ void hx_mutex_unlock(struct hx_mutex *m)
 		mutex_unlock_slow(m);
 }
 
-static HX_NOINLINE int sem_take_slow(struct hx_sem *s, hx_ns_t timeout_ns)
+/* The queue's lock is held, and dropped. 0: a permit was handed to us. */
+static HX_ALWAYS_INLINE int sem_wait(struct hx_sem *s, hx_ns_t timeout_ns)
 {
-	hx_irqflags_t flags;
+	struct hx_thread *self;
+
+	if (HX_ENABLED(OPTIMIZE_SIZE) || timeout_ns != HX_FOREVER)
+		return wait_and_drop(&s->queue, timeout_ns);
+	self = hx_thread_self();
+	hx_list_push_back(&s->queue.waiters, &self->wait_link);
+	return block(&s->queue, self);
+}
+
+/* Interrupts are on: who would wait may sleep. */
+static HX_ALWAYS_INLINE int sem_take_or_wait(struct hx_sem *s, hx_ns_t timeout_ns)
+{
 	int32_t count;
 	int result = 0;
 
-	if (timeout_ns == 0)
-		return -HX_EAGAIN;
 	hx_assert_can_sleep();
-	flags = hx_spin_lock_irqsave(&s->queue.lock);
+	hx_irq_disable();
+	hx_spin_acquire_(&s->queue.lock);
 	do {
 		count = s->count;
-	} while (!sem_change(s, count, count > 0 ? count - 1 : SEM_WAITERS));
-	if (count > 0)
+	} while (HX_UNLIKELY(count != SEM_WAITERS) &&
+		 !sem_change(s, count, count > 0 ? count - 1 : SEM_WAITERS));
+	if (HX_UNLIKELY(count > 0))
 		hx_spin_release_(&s->queue.lock);
 	else
-		result = wait_and_drop(&s->queue, timeout_ns);	/* 0: a permit was handed to us */
-	hx_irq_restore(flags);
+		result = sem_wait(s, timeout_ns);
+	hx_irq_enable();
 	return result;
+}
+
+static HX_NOINLINE int sem_take_timed(struct hx_sem *s, hx_ns_t timeout_ns)
+{
+	return timeout_ns != 0 ? sem_take_or_wait(s, timeout_ns) : -HX_EAGAIN;
+}
+
+/* To wait without a timeout is a function of its own, but where bytes matter more. */
+static HX_NOINLINE int sem_take_slow(struct hx_sem *s, hx_ns_t timeout_ns)
+{
+	if (HX_ENABLED(OPTIMIZE_SIZE) || HX_UNLIKELY(timeout_ns != HX_FOREVER))
+		return sem_take_timed(s, timeout_ns);
+	return sem_take_or_wait(s, HX_FOREVER);
 }
 
 int hx_sem_take(struct hx_sem *s, hx_ns_t timeout_ns)
@@ -167,13 +194,14 @@ int hx_sem_take(struct hx_sem *s, hx_ns_t timeout_ns)
 static HX_NOINLINE void sem_give_slow(struct hx_sem *s)
 {
 	hx_irqflags_t flags = hx_spin_lock_irqsave(&s->queue.lock);
-	struct hx_thread *heir = wait_first(&s->queue);
 	int32_t count;
 
-	if (heir != NULL) {
-		wait_wake(heir, 0);
-		if (hx_list_is_empty(&s->queue.waiters))
-			s->count = 0;		/* was SEM_WAITERS: only changed with the lock */
+	if (HX_LIKELY(!hx_list_is_empty(&s->queue.waiters))) {
+		struct hx_thread *heir = HX_LIST_ENTRY(hx_list_unlink_first(&s->queue.waiters),
+						       struct hx_thread, wait_link);
+
+		wait_end(heir, 0);
+		runq_make_ready(heir, HX_ENQUEUE_WAKE);
 	} else {
 		do {
 			count = s->count;

@@ -7,7 +7,8 @@
  *   thread was last. That one is held by its CPU from before the thread counts as blocked until it
  *   is off the CPU (invariant 5), so a thread on its way out is not picked elsewhere. Then the
  *   place is chosen: the last CPU if it idles, else this one if it idles, else any idle one, else
- *   the last again, always within the affinity. If it is another, rq changes under the old lock,
+ *   the last again, always within t->cpus: the affinity, narrowed by the scheduler's rules; or
+ *   the CPU that made a promise. If it is another, rq changes under the old lock,
  *   the old lock is dropped, the new one taken, and the question asked again, since nobody held the
  *   thread in between. The CPU is told by an interrupt if it idles or if the provider says so.
  * 2 No lost wake-up. An idle CPU looks at its queue with interrupts off and halts with the next
@@ -33,19 +34,17 @@ static inline uint64_t bit_of(unsigned cpu)
 
 static inline bool may_run(const struct hx_thread *t, const struct hx_runq *rq)
 {
-	return HX_CPUS == 1 || (t->intent->affinity & bit_of(rq->cpu)) != 0;
+	return HX_CPUS == 1 || (t->cpus & bit_of(rq->cpu)) != 0;
 }
 
 /* Where t, which is on no queue, should go. The lock of t's queue, rq, is held. */
 static unsigned place_for(const struct hx_thread *t, const struct hx_runq *rq)
 {
 	uint64_t running = __atomic_load_n(&cpus_running, __ATOMIC_RELAXED);
-	uint64_t may = t->intent->affinity & running, idle;
+	uint64_t may = t->cpus & running, idle;
 	unsigned here = hx_percpu()->cpu, last = rq->cpu, cpu;
 
-	/* A deadline was promised by the CPU that it is on. */
-	if (((t->intent->flags & HX_INTENT_PINNED) != 0 || t->intent->deadline_ns != 0) &&
-	    (may & bit_of(last)) != 0)
+	if ((t->intent->flags & HX_INTENT_PINNED) != 0 && (may & bit_of(last)) != 0)
 		return last;
 	idle = __atomic_load_n(&cpus_idle, __ATOMIC_RELAXED) & may;
 	if (idle != 0) {
@@ -149,14 +148,13 @@ static struct hx_runq *busiest_of(uint64_t cpus, unsigned *load)
 	return busiest;
 }
 
-/* Nobody waits in line to take work from others: whose queue is locked is busy with it anyway. */
-static bool try_lock(struct hx_spinlock *l)
+/* The scheduler gave a thread that may not go: it has it still, or never had. */
+static HX_COLD bool steal_refused(struct hx_runq *from, const struct hx_thread *t)
 {
-	if (hx_spin_swap_(l) != 0)
-		return false;
-	if (HX_ENABLED(DEBUG_LOCKS))
-		hx_lock_debug_acquire(l);
-	return true;
+	from->n_ready--;
+	sched_bad_pick(from, t);
+	quiet_unlock(&from->lock);
+	return false;
 }
 
 /* One thread from there to here. The provider's answer is checked as at a pick. */
@@ -164,7 +162,7 @@ static bool steal_one(struct hx_runq *from, struct hx_runq *rq)
 {
 	struct hx_thread *t;
 
-	if (!try_lock(&from->lock))
+	if (!quiet_try_lock(&from->lock))
 		return false;
 	t = from->n_ready != 0 ? sched_ops()->steal(from, rq->cpu) : NULL;
 	if (t == NULL) {
@@ -172,7 +170,7 @@ static bool steal_one(struct hx_runq *from, struct hx_runq *rq)
 		return false;
 	}
 	if (t->state != HX_THREAD_READY || t->rq != from || !hx_sched_may_move(t, rq->cpu))
-		sched_bad_pick(from, t);
+		return steal_refused(from, t);
 	from->n_ready--;
 	t->state = HX_THREAD_MOVING;
 	__atomic_store_n(&t->rq, rq, __ATOMIC_RELAXED);

@@ -16,6 +16,7 @@
 #include <hx/config/subsys_sched.h>
 #include <hx/core/irq.h>
 #include <hx/core/slot.h>
+#include <hx/core/smp.h>
 #include <hx/hal/timer.h>
 
 #include "thread_priv.h"
@@ -38,16 +39,21 @@ static int sched_check(const void *provider)
 	return 0;
 }
 
-static const struct hx_kind sched_kind = {
+const struct hx_kind sched_kind = {
 	.slot = "scheduler", .abi = HX_SCHED_ABI, .default_name = CONFIG_SCHED_DEFAULT_NAME,
 	.first = (const void *const *)__start_hx_sched_classes,
 	.last = (const void *const *)__stop_hx_sched_classes,
 	.check = sched_check, .current = &sched_slot,
+	.swap = HX_ENABLED(SLOT_SWAP) ? &sched_swap : NULL,
 };
 HX_KIND(sched_kind);
 
-void sched_bad_pick(struct hx_runq *rq, const struct hx_thread *t)
+struct hx_thread *sched_bad_pick(struct hx_runq *rq, const struct hx_thread *t)
 {
+	if (HX_ENABLED(SLOT_SWAP) && sched_bad_answer(rq, t)) {
+		rq->n_ready++;	/* the one that was counted as picked */
+		return rq->idle;
+	}
 	quiet_unlock(&rq->lock);
 	if (t == NULL)
 		hx_bug("scheduler %s lost %u ready threads", sched_ops()->name, rq->n_ready);
@@ -62,7 +68,7 @@ void sched_bad_pick(struct hx_runq *rq, const struct hx_thread *t)
 static HX_ALWAYS_INLINE bool runq_must_move(const struct hx_runq *rq, const struct hx_thread *self)
 {
 	return HX_CPUS > 1 && HX_UNLIKELY(rq->must_move == self) &&
-	       (self->intent->affinity >> rq->cpu & 1) == 0;
+	       (self->cpus & rq->bit) == 0;
 }
 
 static HX_NOINLINE void runq_move_away(struct hx_runq *rq, struct hx_thread *self)
@@ -111,7 +117,8 @@ static void sched_preempt_idle(struct hx_runq *rq, struct hx_thread *self)
 		return;
 	if (!HX_ENABLED(ONE_CPU))
 		sched_idle_end(rq);
-	self->state = HX_THREAD_READY;
+	runq_leave_idle(rq);
+	self->state = HX_THREAD_BLOCKED;	/* never READY: no scheduler may give it */
 	runq_switch(rq, self, runq_next(rq));
 }
 
@@ -164,20 +171,15 @@ static void sched_balance(struct hx_runq *rq, const struct hx_thread *current)
 	}
 }
 
-/* In the timer interrupt. */
-void sched_tick(void)
+/* The provider looks at who runs. What it ran is taken under the lock: who enqueues here from
+ * another CPU may do the same. */
+static HX_ALWAYS_INLINE void sched_look(struct hx_runq *rq, struct hx_thread *t)
 {
-	struct hx_runq *rq = sched_this_rq();
-	struct hx_thread *t = hx_thread_self();
-	uint64_t now = hx_cycles(), ran = now - rq->started_cycles;
 	enum hx_tick what = HX_TICK_GO_ON;
 
-	if (!HX_ENABLED(ONE_CPU))
-		sched_balance(rq, t);
 	quiet_lock(&rq->lock);
-	rq->started_cycles = now;
 	if (t != rq->idle && sched_ops()->tick != NULL)
-		what = sched_ops()->tick(rq, t, hx_cycles_to_ns(ran));
+		what = sched_ops()->tick(rq, t, hx_runq_take_ran_ns(rq));
 	if (hx_sched_may_hold)
 		rq->must_leave = what == HX_TICK_OFF ? t : NULL;
 	/* A preemption that is due already keeps its reason: the slice was not used up then. */
@@ -187,11 +189,35 @@ void sched_tick(void)
 	quiet_unlock(&rq->lock);
 }
 
+/* In the timer interrupt. */
+void sched_tick(void)
+{
+	struct hx_runq *rq = sched_this_rq();
+	struct hx_thread *t = hx_thread_self();
+
+	if (!HX_ENABLED(ONE_CPU))
+		sched_balance(rq, t);
+	sched_look(rq, t);
+	if (HX_ENABLED(SLOT_SWAP))
+		stall_tick(rq, t);
+}
+
+void sched_tick_between(void)
+{
+	sched_look(sched_this_rq(), hx_thread_self());
+}
+
 void sched_changed(struct hx_runq *rq, struct hx_thread *t, bool less_urgent)
 {
 	const struct hx_sched_ops *ops = sched_ops();
 	const struct hx_thread *current = runq_current(rq);
 
+	/* One that was held may run now, where nobody else wants to: that CPU does not look. */
+	if (HX_CPUS > 1 && hx_sched_may_hold && current == rq->idle) {
+		if (t->state == HX_THREAD_READY && runq_has_next(rq))
+			runq_ask(rq, HX_ENQUEUE_PREEMPT);
+		return;
+	}
 	if (ops->preempts == NULL)
 		return;
 	if (t == current) {
@@ -238,6 +264,8 @@ void sched_idle_loop(void)
 
 	for (;;) {
 		thread_reap();
+		if (HX_ENABLED(SLOT_SWAP) && HX_UNLIKELY(sched_is_bad))
+			sched_rescue();
 		hx_irq_disable();
 		if (HX_CPUS > 1 && rq->leaving != NULL)
 			sched_send_off(rq);
@@ -272,13 +300,14 @@ int sched_start_cpu(struct hx_thread *first, struct hx_thread *idle)
 	first->intent = NULL;
 	err = first == idle ? 0 : sched_admit(first, &hx_intent_default);
 	first->intent = &hx_intent_default;
+	thread_set_cpus(first);
 	if (err != 0) {
 		if (sched_ops()->fini != NULL)
 			sched_ops()->fini(rq);
 		return err;
 	}
 	first->rq = idle->rq = rq;
-	idle->state = HX_THREAD_READY;
+	idle->state = HX_THREAD_BLOCKED;
 	first->state = HX_THREAD_RUNNING;
 	rq->started_cycles = hx_cycles();
 	first->ran_cycles = -rq->started_cycles;
@@ -293,6 +322,10 @@ int sched_start(struct hx_thread *first, struct hx_thread *idle)
 {
 	int err = hx_slot_select(&sched_kind);
 
+	if (HX_ENABLED(SLOT_SWAP) && err == 0)
+		guard_set(sched_slot);
+	if (hx_sched_may_admit)
+		promise_reset();
 	if (err == 0)
 		err = sched_start_cpu(first, idle);
 	if (err == 0 && HX_ENABLED(PREEMPT_FULL)) {
@@ -304,9 +337,11 @@ int sched_start(struct hx_thread *first, struct hx_thread *idle)
 	return err;
 }
 
-/* Back to one flow, the calling one; nobody is enqueued any more and interrupts are off. */
+/* Back to one flow, the calling one; nobody is enqueued any more and interrupts are off. A CPU that
+ * could not be stopped keeps what it works with. */
 void sched_stop(void)
 {
+	const uint64_t others = hx_cpus_online().bits & ~(1ull << hx_percpu()->cpu);
 	unsigned cpu;
 
 	hx_irq_set_exit(NULL);
@@ -316,6 +351,8 @@ void sched_stop(void)
 	for (cpu = 0; cpu < HX_CPUS; cpu++) {
 		struct hx_runq *rq = &sched_rqs[cpu];
 
+		if (HX_CPUS > 1 && (others >> cpu & 1) != 0)
+			continue;
 		if (rq->idle != NULL && sched_ops()->fini != NULL)
 			sched_ops()->fini(rq);
 		rq->idle = NULL;
@@ -329,7 +366,7 @@ void sched_drop(struct hx_thread *t)
 {
 	struct hx_runq *rq = runq_lock_of(t);
 
-	if (t->state == HX_THREAD_READY && t != rq->idle) {
+	if (t->state == HX_THREAD_READY) {
 		sched_ops()->dequeue(rq, t);
 		rq->n_ready--;
 		t->state = HX_THREAD_DEAD;

@@ -82,6 +82,9 @@ static int runq_show(struct hx_text *out, const struct hx_node_args *args)
 		       "preempted=%llu moved=%llu\n", rq->cpu, rq->n_ready, rq->n_held,
 		       runq_current(rq)->id, (ull)hx_cycles_to_ns(idle), (ull)rq->n_switches,
 		       (ull)rq->n_preempted, (ull)rq->n_moved);
+	if (hx_sched_may_admit)
+		hx_text_printf(&b.text, "promised_ppm=%u of=%u\n", hx_sched_promised_ppm(rq->cpu),
+			       HX_PROMISE_MAX_PPM);
 	if (sched_ops()->show != NULL)
 		sched_ops()->show(rq, &b.text);
 	hx_runq_unlock(rq, flags);

@@ -9,10 +9,13 @@
  *	                          \__ slept __/  \__ waited __/
  *	                                        \__ latency __/  if it was a wake-up
  *
- * The counts lie behind the thread's struct, allocated with it; a thread in a caller's struct
- * (hx_thread_init()) has none. Everything here is under the lock of the thread's run queue. The
- * clock is hx_cycles(); a CPU whose counter is behind another's counts 0 and not a huge time.
+ * The counts lie behind the thread's struct, allocated with it; of a thread in a caller's struct
+ * (hx_thread_init()), at the upper end of its stack. Everything here is under the lock of the
+ * thread's run queue. The clock is hx_cycles(); a CPU whose counter is behind another's counts 0
+ * and not a huge time.
  */
+#include <hx/core/string.h>
+
 #include "thread_priv.h"
 
 struct hx_thread_stats stats_main;
@@ -38,6 +41,18 @@ void stats_ready(struct hx_thread_stats *s, enum hx_enqueue_why why)
 			return;		/* it was ready there, and waits on here */
 	}
 	s->since_cycles = now;
+}
+
+size_t stats_in_stack(struct hx_thread *t, const struct hx_thread_params *p)
+{
+	const size_t counts = (sizeof(struct hx_thread_stats) + 15) / 16 * 16;
+
+	if (p->stack == NULL || (((uintptr_t)p->stack | p->stack_bytes) & 15) != 0 ||
+	    p->stack_bytes < HX_CONTEXT_STACK_MIN + counts)
+		return p->stack_bytes;
+	t->stats = (void *)((uintptr_t)p->stack + p->stack_bytes - counts);
+	memset(t->stats, 0, sizeof(*t->stats));
+	return p->stack_bytes - counts;
 }
 
 /* Bucket n holds what is below 2^n ns and not below 2^(n-1). */

@@ -5,6 +5,7 @@
 #include <hx/core/irq.h>
 #include <hx/core/ktest.h>
 #include <hx/core/mutex.h>
+#include <hx/core/smp.h>
 #include <hx/core/time.h>
 #include <hx/hal/irq.h>
 #include <hx/hal/timer.h>
@@ -12,6 +13,7 @@
 #include "thread_priv.h"
 
 #define TICK_NS		(HX_NS_PER_S / CONFIG_TICK_HZ)
+#define TRIES		50u	/* a busy host may let this CPU stand still */
 #define N_WORKERS	4u
 #define N_ROUNDS	1000u
 #define N_WAKES		10000u
@@ -123,8 +125,12 @@ HX_KTEST(mutex_is_handed_over_in_order)
 	}
 	hx_preempt_disable();
 	hx_mutex_unlock(&mutex);
-	/* It is the first waiter's already, though that one has not run yet. */
-	hx_expect(t, !hx_mutex_trylock(&mutex));
+	/* It is the first waiter's already, though that one may not have run yet: ours again only
+	 * once all have had it. Other CPUs are that fast if the host does not run this one. */
+	if (hx_mutex_trylock(&mutex)) {
+		hx_expect(t, hx_cpu_count() > 1 && n_order == N_WORKERS);
+		hx_mutex_unlock(&mutex);
+	}
 	hx_preempt_enable();
 	hx_expect(t, join_workers(N_WORKERS) == 0);
 	for (unsigned i = 0; i < N_WORKERS; i++)
@@ -176,18 +182,21 @@ HX_KTEST(sem_ping_pong)
 
 HX_KTEST(sem_counts_and_times_out)
 {
+	uint64_t ticks = UINT64_MAX;
 	hx_ns_t start;
-	uint64_t ticks;
 
 	hx_sem_init(&sem_a, 2);
 	hx_expect(t, hx_sem_take(&sem_a, 0) == 0);
 	hx_expect(t, hx_sem_take(&sem_a, HX_FOREVER) == 0);
 	hx_expect(t, hx_sem_take(&sem_a, 0) == -HX_EAGAIN);
-	start = hx_now_ns();
-	ticks = hx_time_ticks();
-	hx_expect(t, hx_sem_take(&sem_a, 3 * TICK_NS) == -HX_ETIMEDOUT);
-	hx_expect(t, hx_now_ns() - start >= 3 * TICK_NS);
-	hx_expect(t, hx_time_ticks() - ticks <= 6);
+	for (unsigned i = 0; i < TRIES && ticks > 6; i++) {
+		start = hx_now_ns();
+		ticks = hx_time_ticks();
+		hx_expect(t, hx_sem_take(&sem_a, 3 * TICK_NS) == -HX_ETIMEDOUT);
+		hx_expect(t, hx_now_ns() - start >= 3 * TICK_NS);
+		ticks = hx_time_ticks() - ticks;
+	}
+	hx_expect(t, ticks <= 6);
 	hx_sem_give(&sem_a);	/* nobody waits any more: it must not get lost */
 	hx_sem_give(&sem_a);
 	hx_expect(t, hx_sem_take(&sem_a, 0) == 0 && hx_sem_take(&sem_a, 0) == 0);
@@ -290,17 +299,22 @@ HX_KTEST(wait_wake_all_wakes_all)
 
 HX_KTEST(wait_times_out)
 {
-	hx_irqflags_t flags = hx_spin_lock_irqsave(&queue.lock);
-	hx_ns_t start = hx_now_ns(), passed;
-	uint64_t ticks = hx_time_ticks();
-	int at_once = hx_wait_locked(&queue, 0);
-	int later = hx_wait_locked(&queue, 2 * TICK_NS);
+	uint64_t ticks = UINT64_MAX;
 
-	hx_spin_unlock_irqrestore(&queue.lock, flags);
-	passed = hx_now_ns() - start;
-	hx_expect(t, at_once == -HX_ETIMEDOUT && later == -HX_ETIMEDOUT);
-	hx_expect(t, passed >= 2 * TICK_NS);
-	hx_expect(t, hx_time_ticks() - ticks <= 5);
+	for (unsigned i = 0; i < TRIES && ticks > 5; i++) {
+		hx_irqflags_t flags = hx_spin_lock_irqsave(&queue.lock);
+		hx_ns_t start = hx_now_ns();
+		int at_once, later;
+
+		ticks = hx_time_ticks();
+		at_once = hx_wait_locked(&queue, 0);
+		later = hx_wait_locked(&queue, 2 * TICK_NS);
+		hx_spin_unlock_irqrestore(&queue.lock, flags);
+		hx_expect(t, hx_now_ns() - start >= 2 * TICK_NS);
+		hx_expect(t, at_once == -HX_ETIMEDOUT && later == -HX_ETIMEDOUT);
+		ticks = hx_time_ticks() - ticks;
+	}
+	hx_expect(t, ticks <= 5);
 	hx_expect(t, hx_list_is_empty(&queue.waiters));
 }
 
@@ -316,6 +330,7 @@ static void note_timer(struct hx_timer *timer)
 HX_KTEST(timer_fires_in_order_of_deadlines)
 {
 	static const unsigned ticks[HX_ARRAY_LEN(fired)] = { 7, 3, 9, 5 };
+	hx_irqflags_t flags = hx_irq_save();	/* none fires before all are set */
 	hx_ns_t now = hx_now_ns();
 	unsigned i;
 
@@ -327,6 +342,7 @@ HX_KTEST(timer_fires_in_order_of_deadlines)
 	hx_timer_start(&timers[0], now + TICK_NS);	/* again, sooner */
 	hx_expect(t, hx_timer_cancel(&timers[3]));
 	hx_expect(t, !hx_timer_cancel(&timers[3]));
+	hx_irq_restore(flags);
 	hx_sleep_ns(12 * TICK_NS);
 	hx_require(t, n_fired == 3);
 	hx_expect(t, fired[0] == 0 && fired[1] == 1 && fired[2] == 2);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Threads from creation to the last byte freed, and the component that brings them up.
+ * The table of threads, their end to the last byte freed, and the component that brings them up.
+ * How they begin: create.c.
  *
  * Who frees what, and when: nobody can free the stack it runs on. A joinable thread is freed by its
  * joiner, a detached one is put on the list thread_dead, which idle threads and hx_thread_create()
@@ -15,173 +16,39 @@
 #include <hx/core/log.h>
 #include <hx/core/smp.h>
 #include <hx/core/stack.h>
-#include <hx/core/string.h>
 
 #include "thread_priv.h"
 
 /* HX_RANK_THREADS; also guards all_link. */
 struct hx_spinlock thread_lock = HX_SPINLOCK_INIT("threads", HX_RANK_THREADS);
-static struct hx_list thread_all = HX_LIST_INIT(thread_all);	/* thread_lock; ids ascend */
+struct hx_list thread_all = HX_LIST_INIT(thread_all);	/* thread_lock; ids ascend */
 static struct hx_list thread_dead = HX_LIST_INIT(thread_dead);	/* thread_lock; nobody joins them */
-static struct hx_wait_queue thread_joins = HX_WAIT_QUEUE_INIT(thread_joins);	/* with a timeout */
-static uint32_t thread_last_id;		/* thread_lock */
+struct hx_wait_queue thread_joins = HX_WAIT_QUEUE_INIT(thread_joins);
+static struct hx_list thread_gone = HX_LIST_INIT(thread_gone);	/* thread_lock; joined, not freed */
+uint32_t thread_last_id;		/* thread_lock */
 
 static struct hx_thread thread_main, thread_idles[HX_CPUS];
 
-/* The first function of every thread. It comes out of the switch that started it. */
-static void thread_entry(void *arg)
+/* The scheduler forgets t. Until then a swap must find it on a list, so both happen at once. */
+static void thread_forget(struct hx_thread *t)
 {
-	struct hx_thread *self = arg;
-
-	quiet_unlock(&sched_this_rq()->lock);
-	hx_irq_enable();
-	hx_thread_exit(self->fn(self->arg));
-}
-
-/* The table knows t, and t its number. */
-static HX_ALWAYS_INLINE void thread_add(struct hx_thread *t)
-{
+	hx_preempt_disable();
+	sched_admit(t, NULL);
 	quiet_lock(&thread_lock);
-	t->id = ++thread_last_id;
-	hx_list_push_back(&thread_all, &t->all_link);
+	hx_list_unlink(&t->all_link);
 	quiet_unlock(&thread_lock);
+	guard_forget(t);	/* who goes over the table may have added it until now */
+	hx_preempt_enable();
 }
 
-/* Its first intent: want, or the default. */
-static HX_ALWAYS_INLINE int thread_ask(struct hx_thread *t, const struct hx_intent *want)
-{
-	int err = HX_LIKELY(want == NULL) ? 0 : sched_check_intent(want);
-
-	t->intent = NULL;
-	if (err == 0)
-		err = sched_admit(t, want != NULL ? want : &hx_intent_default);
-	if (err != 0)
-		return err;
-	t->intent = &hx_intent_default;
-	if (HX_UNLIKELY(want != NULL)) {
-		t->own_intent = *want;
-		t->intent = &t->own_intent;
-	}
-	return 0;
-}
-
-/*
- * Check what was asked for, fill t, make it ready. Field by field and not memset(): what the first
- * switch or wait sets anyway is left alone.
- */
-static HX_NOINLINE int thread_make(struct hx_thread *t, const struct hx_thread_params *p,
-				   void *stack, size_t stack_bytes, unsigned flags)
-{
-	const char *name = p->name;
-	hx_irqflags_t irq;
-	size_t i;
-	bool now;
-	int err;
-
-	if (p->fn == NULL || p->prio > HX_PRIO_LOWEST || stack == NULL ||
-	    stack_bytes < HX_CONTEXT_STACK_MIN || (((uintptr_t)stack | stack_bytes) & 15) != 0)
-		return -HX_EINVAL;
-	t->prio = p->prio;
-	t->flags = (uint8_t)flags;
-	t->has_timeout = 0;
-	t->ran_cycles = 0;
-	t->n_switches = 0;
-	t->slice_ns = 0;
-	t->n_holds = 0;
-	if (HX_ENABLED(MUTEX_INHERIT)) {
-		t->base_prio = p->prio;
-		t->blocked_on = NULL;
-		t->owned = NULL;
-	}
-	t->joiner = NULL;
-	if (HX_ENABLED(MMU_SPACES))
-		t->space = NULL;
-	t->fn = p->fn;
-	t->arg = p->arg;
-	t->stack = stack;
-	t->stack_bytes = stack_bytes;
-	for (i = 0; name != NULL && name[i] != '\0' && i < HX_THREAD_NAME_MAX - 1; i++)
-		t->name[i] = name[i];
-	t->name[i] = '\0';
-	if (hx_sched_may_admit)
-		t->rq = sched_this_rq();	/* whose CPU promises what is asked for */
-	err = thread_ask(t, p->intent);
-	if (err != 0)
-		return err;
-	hx_context_init(&t->ctx, stack, stack_bytes, thread_entry, t);
-	irq = hx_irq_save();
-	if (!hx_sched_may_admit)
-		t->rq = sched_this_rq();
-	if (!HX_ENABLED(ONE_CPU) || HX_ENABLED(DEBUG_ASSERT))
-		t->state = HX_THREAD_NEW;
-	thread_add(t);
-	now = runq_make_ready(t, HX_ENQUEUE_NEW);
-	hx_irq_restore(irq);
-	if (now)
-		hx_preempt_point();
-	return 0;
-}
-
-int hx_thread_init(struct hx_thread *t, const struct hx_thread_params *p)
-{
-	if (p->flags != 0)
-		return -HX_EINVAL;
-	t->stats = NULL;
-	return thread_make(t, p, p->stack, p->stack_bytes, HX_THREAD_STATIC | HX_THREAD_OWN_STACK);
-}
-
-/* With what is counted about it behind it, if anything is. */
-static HX_ALWAYS_INLINE struct hx_thread *thread_alloc(void)
-{
-	const size_t counts = HX_ENABLED(SCHED_STATS) ? sizeof(struct hx_thread_stats) : 0;
-	struct hx_thread *t = hx_alloc(sizeof(*t) + counts);
-
-	if (HX_ENABLED(SCHED_STATS) && t != NULL) {
-		t->stats = (struct hx_thread_stats *)(t + 1);
-		memset(t->stats, 0, sizeof(*t->stats));
-	}
-	return t;
-}
-
-int hx_thread_create(const struct hx_thread_params *p, struct hx_thread **out)
-{
-	unsigned flags = p->flags;
-	size_t stack_bytes = p->stack_bytes;
-	void *stack = p->stack;
-	struct hx_thread *t;
-	int err;
-
-	if ((flags & ~HX_THREAD_DETACHED) != 0 || (flags == 0 && out == NULL))
-		return -HX_EINVAL;
-	thread_reap();
-	t = thread_alloc();
-	if (t == NULL)
-		return -HX_ENOMEM;
-	if (stack != NULL) {
-		flags |= HX_THREAD_OWN_STACK;
-	} else {
-		err = hx_stack_alloc(&stack, &stack_bytes);
-		if (err != 0)
-			goto free_thread;
-	}
-	/* The caller must know t before it can run, and end. */
-	if (out != NULL)
-		*out = t;
-	err = thread_make(t, p, stack, stack_bytes, flags);
-	if (err == 0)
-		return 0;
-	if (p->stack == NULL)
-		hx_stack_free(stack);
-free_thread:
-	hx_free(t);
-	return err;
-}
-
-/* t is on no list and on no CPU. */
+/* t is on no list and on no CPU; with CONFIG_SLOT_SWAP: on thread_gone. */
 static void thread_free(struct hx_thread *t)
 {
 	hx_context_fini(&t->ctx);
-	sched_admit(t, NULL);
+	if (HX_ENABLED(SLOT_SWAP))
+		thread_forget(t);
+	else
+		sched_admit(t, NULL);
 	if (t->flags & HX_THREAD_STATIC)
 		return;
 	if (!(t->flags & HX_THREAD_OWN_STACK))
@@ -223,6 +90,8 @@ void thread_reap(void)
 			hx_list_push_front(&thread_dead, n);	/* the next time */
 			t = NULL;
 		}
+		if (HX_ENABLED(SLOT_SWAP) && t != NULL)
+			hx_list_push_back(&thread_gone, n);
 		hx_spin_unlock(&thread_lock);
 		if (t == NULL)
 			break;
@@ -281,6 +150,10 @@ void hx_thread_exit(int exit_value)
 	struct hx_thread *self = hx_thread_self(), *joiner;
 
 	hx_assert_can_sleep();
+	if (HX_ENABLED(MMU_SPACES) && HX_UNLIKELY(self->space != NULL))
+		thread_leave_space();
+	if (HX_ENABLED(IPC_TURNS) && HX_UNLIKELY(self->owned != NULL))
+		turn_abandon_all(self);
 	/* From here to the last switch nobody else runs on this CPU. */
 	hx_irq_disable();
 	if (HX_UNLIKELY(self->flags & HX_THREAD_DETACHED)) {
@@ -312,6 +185,10 @@ static int thread_wait_for(struct hx_thread *t, hx_ns_t timeout_ns)
 	int err;
 
 	t->joiner = self;
+	if (HX_ENABLED(DEADLOCKS)) {
+		self->wait_data = t;
+		self->is_joining = 1;
+	}
 	if (HX_LIKELY(timeout_ns == HX_FOREVER)) {
 		quiet_lock(&rq->lock);
 		runq_leave(rq, self, HX_LEAVE_BLOCK);
@@ -319,11 +196,16 @@ static int thread_wait_for(struct hx_thread *t, hx_ns_t timeout_ns)
 		quiet_unlock(&thread_joins.lock);
 		runq_switch(rq, self, runq_next(rq));
 		quiet_unlock(&sched_this_rq()->lock);
+		/* t is dead, and waits for nobody: the word may be looked at still. */
+		if (HX_ENABLED(DEADLOCKS))
+			self->is_joining = 0;
 		return 0;
 	}
 	err = wait_and_drop(&thread_joins, timeout_ns);
 	quiet_lock(&thread_joins.lock);
 	t->joiner = NULL;
+	if (HX_ENABLED(DEADLOCKS))
+		self->is_joining = 0;
 	if (t->state == HX_THREAD_DEAD)
 		err = 0;	/* perhaps after the timeout, before we ran */
 	quiet_unlock(&thread_joins.lock);
@@ -350,6 +232,8 @@ static int thread_wait_end(struct hx_thread *t, hx_ns_t timeout_ns)
 		thread_await_off(t);
 		quiet_lock(&thread_lock);
 		hx_list_unlink(&t->all_link);
+		if (HX_ENABLED(SLOT_SWAP))
+			hx_list_push_back(&thread_gone, &t->all_link);
 		quiet_unlock(&thread_lock);
 	}
 	hx_irq_restore(flags);
@@ -390,6 +274,21 @@ void hx_thread_foreach(bool (*visit)(struct hx_thread *t, void *arg), void *arg)
 	hx_spin_unlock(&thread_lock);
 }
 
+void thread_each_but(unsigned state, bool (*visit)(struct hx_thread *t, void *arg), void *arg)
+{
+	struct hx_list *lists[] = { &thread_all, &thread_dead, &thread_gone }, *n;
+	unsigned i;
+
+	for (i = 0; i < HX_ARRAY_LEN(lists); i++) {
+		HX_LIST_FOREACH(n, lists[i]) {
+			struct hx_thread *t = HX_LIST_ENTRY(n, struct hx_thread, all_link);
+
+			if (t->state != state && !visit(t, arg))
+				return;
+		}
+	}
+}
+
 unsigned hx_thread_count(void)
 {
 	const struct hx_list *n;
@@ -400,6 +299,8 @@ unsigned hx_thread_count(void)
 		count++;
 	HX_LIST_FOREACH(n, &thread_dead)
 		count++;
+	HX_LIST_FOREACH(n, &thread_gone)
+		count++;
 	hx_spin_unlock(&thread_lock);
 	return count;
 }
@@ -407,18 +308,6 @@ unsigned hx_thread_count(void)
 static int thread_idle_fn(void *arg)
 {
 	sched_idle_loop();
-}
-
-/* Main and idle: zeroed, with the few fields that are not zero. */
-static void thread_make_static(struct hx_thread *t, const char *name, uint8_t prio, uint8_t flags)
-{
-	memset(t, 0, sizeof(*t));
-	t->prio = t->base_prio = prio;
-	t->flags = flags | HX_THREAD_STATIC;
-	t->rq = &sched_rqs[hx_percpu()->cpu];
-	t->intent = &hx_intent_default;
-	hx_strlcpy(t->name, name, sizeof(t->name));
-	thread_add(t);
 }
 
 static void thread_forget_all(void)

@@ -7,7 +7,8 @@
  * Invariants; the checks in the code cite them by number:
  *	1 A thread is RUNNING on exactly one CPU, or READY at the provider of exactly one run queue,
  *	  or neither.
- *	2 state == READY <=> enqueued, except for idle threads, which are never enqueued.
+ *	2 state == READY <=> enqueued. Idle threads never are: they are RUNNING, or BLOCKED until
+ *	  nobody else can run.
  *	3 rq->n_ready is the number of threads enqueued and not yet picked or dequeued.
  *	4 A BLOCKED thread is on exactly one wait queue, or in one thread's joiner field, or both;
  *	  its timer wakes it only if has_timeout.
@@ -21,6 +22,7 @@
 #ifndef HX_THREAD_PRIV_H
 #define HX_THREAD_PRIV_H
 
+#include <hx/config/core_slot.h>
 #include <hx/config/core_thread.h>
 #include <hx/config/hal_paging.h>
 #include <hx/core/assert.h>
@@ -32,33 +34,72 @@
 #include <hx/hal/smp.h>
 #include <hx/hal/space.h>
 #include <hx/hal/timer.h>
+#include <hx/hal/umode.h>
 #include <sole_sched.h>
 
 /* ---- sched.c */
 extern struct hx_runq sched_rqs[HX_CPUS];
 extern const void *sched_slot;		/* who sits in the slot "scheduler" */
+extern const struct hx_sched_ops *sched_calls;	/* what is called of it, with CONFIG_SLOT_SWAP */
 
 HX_MUST_CHECK int sched_start(struct hx_thread *first, struct hx_thread *idle);
 /* This CPU gets a run queue and the thread it is running. 0, or what the provider says. */
 HX_MUST_CHECK int sched_start_cpu(struct hx_thread *first, struct hx_thread *idle);
 void sched_stop(void);
 void sched_drop(struct hx_thread *t);
-HX_NORETURN HX_COLD void sched_bad_pick(struct hx_runq *rq, const struct hx_thread *t);
+/* t, from pick or steal, is wrong. Idle, if the scheduler can be thrown out. */
+HX_COLD struct hx_thread *sched_bad_pick(struct hx_runq *rq, const struct hx_thread *t);
 HX_NORETURN void sched_idle_loop(void);
 void sched_preempt(void);
-/* space.c: the end of a switch to a thread that runs in a space. */
+/* space.c: the end of a switch to a thread that runs in a space; the end of such a thread. */
 void sched_switch_space(struct hx_thread *prev, struct hx_thread *next);
+HX_COLD void thread_leave_space(void);
+
+static inline uintptr_t thread_stack_top(const struct hx_thread *t)
+{
+	return (uintptr_t)t->stack + t->stack_bytes;
+}
+
 void sched_tick(void);
+void sched_tick_between(void);		/* a timer interrupt that is not one of CONFIG_TICK_HZ */
 /* t's priority or intent is another now; its run queue's lock is held. */
 void sched_changed(struct hx_runq *rq, struct hx_thread *t, bool less_urgent);
 
+/* ---- swap.c, rescue.c, guard.c, fifo.c, with CONFIG_SLOT_SWAP */
+extern const struct hx_kind sched_kind;
+extern const struct hx_swap_class sched_swap;
+extern const struct hx_sched_ops sched_fifo_ops;
+extern volatile uint32_t sched_is_bad;
+/* The scheduler's answer t is wrong; rq's lock is held. True: take nobody, idle throws it out. */
+bool sched_bad_answer(struct hx_runq *rq, const struct hx_thread *t);
+/* In an idle thread: throw the scheduler out. */
+void sched_rescue(void);
+/* guard.c: before others run, ops is called directly; t is about to be freed. */
+void guard_set(const struct hx_sched_ops *ops);
+void guard_forget(struct hx_thread *t);
+/* stall.c: at the end of each tick of the CPU that rq is of. */
+void stall_tick(struct hx_runq *rq, struct hx_thread *current);
+
 /* ---- change.c */
-/* Ask the provider whether t may have this intent; NULL: t ends. */
-int sched_admit(struct hx_thread *t, const struct hx_intent *want);
 /* hx_intent_check(), and that a CPU which runs is named. */
 HX_MUST_CHECK int sched_check_intent(const struct hx_intent *want);
 /* t's effective priority; locks its run queue. */
 void sched_set_prio(struct hx_thread *t, uint8_t prio);
+/* t goes to a CPU that it may run on, if the one where it is is none. Interrupts off. */
+void sched_settle(struct hx_thread *t);
+
+/* ---- promise.c */
+void promise_reset(void);
+/* What hx_sched_promise() does while all CPUs are parked. */
+enum promise_mode {
+	PROMISE_USUAL,
+	PROMISE_RENEW,	/* the thread is on a CPU already, though new to its scheduler */
+	PROMISE_KEEP,	/* nothing changes: a scheduler forgets a thread that another one has */
+};
+void promise_set_mode(enum promise_mode mode);
+uint32_t promise_asked(void);		/* how often hx_sched_promise() was called */
+void promise_save(uint32_t ppm[HX_CPUS]);
+void promise_restore(const uint32_t ppm[HX_CPUS]);
 
 /* ---- place.c, with several CPUs */
 extern uint64_t cpus_running;		/* atomic: a bit per CPU that runs threads */
@@ -73,9 +114,27 @@ void sched_send_off(struct hx_runq *rq);
 void sched_idle_begin(const struct hx_runq *rq);
 void sched_idle_end(const struct hx_runq *rq);
 
+/* ---- create.c */
+/* The first function of every thread, its arg. It comes out of the switch that started it. */
+void thread_entry(void *arg);
+/* Main and idle: zeroed, with the few fields that are not zero, and in the table. */
+void thread_make_static(struct hx_thread *t, const char *name, uint8_t prio, uint8_t flags);
+
 /* ---- thread.c */
 extern struct hx_spinlock thread_lock;
+extern struct hx_wait_queue thread_joins;	/* with a timeout; its lock: every join */
+extern struct hx_list thread_all;	/* thread_lock; ids ascend */
+extern uint32_t thread_last_id;		/* thread_lock */
 void thread_reap(void);
+/* With all CPUs parked, or the table's lock: every thread whose words the scheduler may hold, also
+ * ended ones; those in that state are left out. */
+void thread_each_but(unsigned state, bool (*visit)(struct hx_thread *t, void *arg), void *arg);
+
+static inline void thread_each(bool (*visit)(struct hx_thread *t, void *arg), void *arg)
+{
+	thread_each_but(~0u, visit, arg);
+}
+
 /* The thread with that id, which is not freed before thread_release(); NULL: there is none. */
 struct hx_thread *thread_hold(uint32_t id);
 void thread_release(struct hx_thread *t);
@@ -90,6 +149,7 @@ int wait_queued(struct hx_wait_queue *q, hx_ns_t timeout_ns);
 /* self waits for m from now on. -HX_EDEADLK: for ever, it would; nothing changed then. */
 HX_MUST_CHECK int inherit_wait(struct hx_mutex *m, struct hx_thread *self);
 #define MUTEX_WAITERS	((uintptr_t)1)	/* in m->owner: somebody may wait */
+#define MUTEX_TURN	((uintptr_t)2)	/* in m->owner: not a mutex but a turn, of turn.c */
 /* Who owns m after self, off the queue now and to be made ready; NULL: nobody waits. self gives
  * back what it inherited through m. */
 struct hx_thread *inherit_hand_over(struct hx_mutex *m, struct hx_thread *self);
@@ -99,6 +159,13 @@ void inherit_give_up(struct hx_thread *t);
 void inherit_set_base(struct hx_thread *t, uint8_t prio);
 HX_NORETURN HX_COLD void inherit_bug(struct hx_mutex *m);
 
+/* ---- turn.c, with CONFIG_IPC_TURNS */
+/* Nobody waits in this turn any more: the last one timed out. Its lock and inherit_lock are
+ * held. */
+void turn_given_up(struct hx_mutex *m);
+/* self ends and has not answered all: who waits for that gets -HX_EPIPE. Interrupts on. */
+void turn_abandon_all(struct hx_thread *self);
+
 static inline struct hx_thread *wait_first(struct hx_wait_queue *q)
 {
 	struct hx_list *n = q->waiters.next;
@@ -107,8 +174,15 @@ static inline struct hx_thread *wait_first(struct hx_wait_queue *q)
 }
 
 /* ---- timer.c */
+typedef void (*timer_fn_t)(struct hx_timer *timer);
+/* All CPUs parked: no timer with that function is started any more. */
+void timers_forget(timer_fn_t fn);
 void time_tick_start(void);
 void time_tick_stop(void);
+
+/* ---- timer_check.c, with CONFIG_DEBUG_LOCKS; interrupts off */
+void timer_note(timer_fn_t fn, uint32_t ranks);		/* fn ran, and took these */
+void timer_check(timer_fn_t fn);	/* this CPU may wait for fn with what it holds */
 
 /* ---- stats.c, with CONFIG_SCHED_STATS */
 #define STATS_BUCKETS	34	/* 1 ns .. 8 s and beyond */
@@ -124,6 +198,9 @@ struct hx_thread_stats {
 };
 
 extern struct hx_thread_stats stats_main;
+/* t's counts at the upper end of the stack that its maker gave, if that leaves enough of one: how
+ * much it leaves. */
+size_t stats_in_stack(struct hx_thread *t, const struct hx_thread_params *p);
 void stats_ready(struct hx_thread_stats *s, enum hx_enqueue_why why);
 void stats_switch(struct hx_thread *prev, struct hx_thread *next, uint64_t now);
 
@@ -142,13 +219,29 @@ bool thread_info_after(uint32_t after, struct thread_info *out);
 /* ---- the hot path */
 static inline const struct hx_sched_ops *sched_ops(void)
 {
-	return hx_sched_is_sole ? hx_sched_sole : sched_slot;
+	return hx_sched_is_sole ? hx_sched_sole : HX_ENABLED(SLOT_SWAP) ? sched_calls : sched_slot;
+}
+
+/* Ask the provider whether t may have this intent; NULL: t ends. */
+static inline int sched_admit(struct hx_thread *t, const struct hx_intent *want)
+{
+	return hx_sched_may_admit && sched_ops()->admit != NULL ? sched_ops()->admit(t, want) : 0;
 }
 
 /* Interrupts off, or the answer may be another CPU's by now. */
 static inline struct hx_runq *sched_this_rq(void)
 {
 	return HX_ENABLED(ONE_CPU) ? &sched_rqs[0] : hx_percpu()->runq;
+}
+
+/* t's intent or promise is another: it may run where it asks to, or where its deadline is kept,
+ * until its scheduler narrows that (hx_runq_narrow()). On no queue, or its lock is held. */
+static HX_ALWAYS_INLINE void thread_set_cpus(struct hx_thread *t)
+{
+	if (!HX_ENABLED(ONE_CPU))
+		t->cpus = hx_sched_may_admit &&
+			  __atomic_load_n(&t->promised_ppm, __ATOMIC_ACQUIRE) != 0
+			  ? 1ull << t->home : t->intent->affinity;
 }
 
 /* Who runs there; rq's lock is held. */
@@ -176,6 +269,21 @@ static inline void quiet_unlock(struct hx_spinlock *l)
 		hx_spin_release_(l);
 }
 
+/* Nobody waits in line to take work from others, or to look: whose lock it is is busy anyway.
+ * Interrupts are off. */
+static inline bool quiet_try_lock(struct hx_spinlock *l)
+{
+	if (HX_ENABLED(ONE_CPU)) {
+		quiet_lock(l);
+		return true;
+	}
+	if (!hx_spin_try_(l))
+		return false;
+	if (HX_ENABLED(DEBUG_LOCKS))
+		hx_lock_debug_acquire(l);
+	return true;
+}
+
 /* Without n_ready: who calls this keeps invariant 3. */
 static HX_ALWAYS_INLINE void runq_enqueue(struct hx_runq *rq, struct hx_thread *t,
 					  enum hx_enqueue_why why)
@@ -194,46 +302,63 @@ static HX_ALWAYS_INLINE bool runq_has_next(const struct hx_runq *rq)
 	return hx_sched_may_hold ? rq->n_ready != rq->n_held : rq->n_ready != 0;
 }
 
-/* The running thread is about to go, for that reason. */
+/* The running thread is about to go, for that reason. Where a scheduler may want to know how long
+ * it ran, the counter is read here and not again by the switch. */
 static HX_ALWAYS_INLINE void runq_leave(struct hx_runq *rq, struct hx_thread *self,
 					enum hx_enqueue_why why)
 {
-	uint64_t now;
+	uint64_t now, ran;
 
-	if (!hx_sched_may_leave || sched_ops()->leave == NULL)
+	if (!hx_sched_may_leave)
 		return;
+	if (sched_ops()->leave == NULL) {
+		rq->started_cycles = hx_cycles();
+		return;
+	}
 	now = hx_cycles();
-	sched_ops()->leave(rq, self, hx_cycles_to_ns(now - rq->started_cycles), why);
+	ran = now - rq->started_cycles;
 	rq->started_cycles = now;
+	/* As in hx_runq_take_ran_ns(), which another CPU may have called. */
+	if (HX_CPUS > 1 && HX_UNLIKELY((int64_t)ran < 0))
+		ran = 0;
+	sched_ops()->leave(rq, self, hx_cycles_to_ns(ran), why);
+}
+
+/* Idle goes, which is no business of the scheduler's. */
+static inline void runq_leave_idle(struct hx_runq *rq)
+{
+	if (hx_sched_may_leave)
+		rq->started_cycles = hx_cycles();
 }
 
 /* Somebody is ready: who runs next? Without n_ready. The provider is not trusted: core makes a
  * thread READY at enqueue and something else here, so another state means a pick of a thread that
- * is not enqueued (invariants 1 and 2). */
+ * is not enqueued (invariants 1 and 2). With CONFIG_SLOT_SWAP it can be thrown out: idle, then. */
 static HX_ALWAYS_INLINE struct hx_thread *runq_pick(struct hx_runq *rq)
 {
 	struct hx_thread *t = sched_ops()->pick(rq);
 
 	if (HX_UNLIKELY(t == NULL || t->state != HX_THREAD_READY ||
 			(!HX_ENABLED(ONE_CPU) && t->rq != rq)))
-		sched_bad_pick(rq, t);
+		return sched_bad_pick(rq, t);
 	return t;
 }
 
 /*
- * Leave prev, which is READY, BLOCKED or DEAD by now, for next. Returns when prev runs again; the
- * run queue lock is held all along, by whoever runs (invariant 5).
+ * Leave prev, which is READY, BLOCKED or DEAD by now, for next; runq_leave() came before. Returns
+ * when prev runs again; the run queue lock is held all along, by whoever runs (invariant 5).
  */
 static HX_ALWAYS_INLINE void runq_switch(struct hx_runq *rq, struct hx_thread *prev,
 					 struct hx_thread *next)
 {
-	uint64_t now = hx_cycles();
+	uint64_t now = hx_sched_may_leave ? rq->started_cycles : hx_cycles();
 
 	if (HX_ENABLED(SCHED_STATS))
 		stats_switch(prev, next, now);
 	prev->ran_cycles += now;
 	next->ran_cycles -= now;
-	rq->started_cycles = now;
+	if (!hx_sched_may_leave)
+		rq->started_cycles = now;
 	next->state = HX_THREAD_RUNNING;
 	next->n_switches++;
 	rq->n_switches++;
@@ -255,14 +380,16 @@ static HX_ALWAYS_INLINE struct hx_thread *runq_next(struct hx_runq *rq)
 	return runq_pick(rq);
 }
 
-/* t becomes ready, and who runs next? Perhaps t. One in, one out, if nobody can be held. */
+/* t becomes ready, and who runs next? Perhaps t. One in, one out, unless all are held. */
 static HX_ALWAYS_INLINE struct hx_thread *runq_replace(struct hx_runq *rq, struct hx_thread *t,
 						       enum hx_enqueue_why why)
 {
-	if (hx_sched_may_hold)
-		rq->n_ready++;
 	runq_enqueue(rq, t, why);
-	return hx_sched_may_hold ? runq_next(rq) : runq_pick(rq);
+	if (hx_sched_may_hold && HX_UNLIKELY(rq->n_held > rq->n_ready)) {
+		rq->n_ready++;
+		return rq->idle;
+	}
+	return runq_pick(rq);
 }
 
 /* The running thread goes back to the provider, which has others, or holds this one: take turns. */
@@ -332,7 +459,7 @@ static HX_ALWAYS_INLINE bool runq_make_ready(struct hx_thread *t, enum hx_enqueu
 	quiet_lock(&rq->lock);
 	/* The way of most: it was here, may run here, and no other CPU that it may run on idles. */
 	if (HX_ENABLED(ONE_CPU) ||
-	    HX_LIKELY(rq == sched_this_rq() && (t->intent->affinity & (rq->bit |
+	    HX_LIKELY(rq == sched_this_rq() && (t->cpus & (rq->bit |
 		      __atomic_load_n(&cpus_idle, __ATOMIC_RELAXED))) == rq->bit))
 		return runq_arrive_here(rq, t, why);
 	return sched_arrive(rq, t, why);

@@ -14,7 +14,10 @@
  *   has regs_lock inside both.
  */
 #include <hx/base.h>
+#include <hx/core/failure.h>
+#include <hx/core/fault.h>
 #include <hx/core/init.h>
+#include <hx/core/irq_router.h>
 #include <hx/core/log.h>
 #include <hx/core/printf.h>
 #include <hx/core/thread.h>
@@ -26,6 +29,12 @@
 #define FLUSH_TRIES	(1u << 24)
 #define TX_WATCH_NS	(100 * HX_NS_PER_MS)	/* a lost interrupt delays output, never stops it */
 
+/* The same for input, where somebody takes failures: so often a reader looks, and once more. */
+#define RX_WATCH_NS	(500 * HX_NS_PER_MS)
+#define RX_AGAIN_NS	(100 * HX_NS_PER_MS)
+
+HX_FAULT_POINT_OF(serial_irq, "serial.irq", HX_FAULT_LOST, "an interrupt of a port does not come");
+
 static struct serial ports[CONFIG_SERIAL_PORTS];
 static unsigned n_ports;
 
@@ -34,6 +43,7 @@ static void receive_locked(struct serial *s)
 {
 	unsigned n = 0, room = hx_min_u64(hx_ring_free(&s->rx_ring), RX_BURST);
 
+	s->rx_waits = false;
 	while (n < room && (uart_status(s) & LSR_DATA)) {
 		hx_ring_put_byte(&s->rx_ring, hx_reg_read8(&s->regs, UART_DATA));
 		n++;
@@ -70,9 +80,14 @@ static void serial_irq(void *arg)
 	hx_irqflags_t flags;
 	unsigned round;
 
+	if (hx_fault_hits("serial.irq"))
+		return;
 	for (round = 0; round < IRQ_ROUNDS; round++) {
-		if (hx_reg_read8(&s->regs, UART_IIR) & IIR_NONE)
+		if (hx_reg_read8(&s->regs, UART_IIR) & IIR_NONE) {
+			if (round == 0)
+				hx_irq_not_mine();
 			return;
+		}
 		flags = hx_spin_lock_irqsave(&s->rx.lock);
 		receive_locked(s);
 		hx_spin_unlock_irqrestore(&s->rx.lock, flags);
@@ -87,6 +102,37 @@ static void serial_irq(void *arg)
 	uart_rearm(s);
 }
 
+/* A reader has waited for a while: does something wait in the chip that nobody was told of? An
+ * interrupt that is only late has come when it looks again. rx.lock held. */
+static void look_for_lost(struct serial *s)
+{
+	bool waits = !s->throttled && (uart_status(s) & LSR_DATA) != 0;
+
+	if (!waits || !s->rx_waits) {
+		s->rx_waits = waits;
+		return;
+	}
+	(void)hx_failure_tell(HX_FAILURE_HARDWARE, s->name, "input waits, line %u was silent",
+			      s->line);
+	receive_locked(s);
+	uart_rearm(s);
+}
+
+/* rx.lock held. 0: something may be there; how long it may still take is in *left_ns. */
+static int wait_for_input(struct serial *s, hx_ns_t *left_ns)
+{
+	hx_ns_t part = !HX_ENABLED(FAILURES) ? *left_ns
+		       : hx_min_u64(*left_ns, s->rx_waits ? RX_AGAIN_NS : RX_WATCH_NS);
+	int err = hx_wait_locked(&s->rx, part);
+
+	if (err != -HX_ETIMEDOUT || part == *left_ns)
+		return err;
+	if (*left_ns != HX_FOREVER)
+		*left_ns -= part;
+	look_for_lost(s);
+	return 0;
+}
+
 static hx_ssize_t serial_read(struct hx_console_dev *d, char *bytes, size_t n,
 			      hx_ns_t timeout_ns)
 {
@@ -96,7 +142,7 @@ static hx_ssize_t serial_read(struct hx_console_dev *d, char *bytes, size_t n,
 	int err = 0;
 
 	while ((got = hx_ring_get(&s->rx_ring, bytes, n)) == 0 && err == 0)
-		err = hx_wait_locked(&s->rx, timeout_ns);
+		err = wait_for_input(s, &timeout_ns);
 	if (s->throttled && hx_ring_free(&s->rx_ring) >= sizeof(s->rx_buf) / 2) {
 		s->throttled = false;
 		uart_interrupts(s, 0, IER_RX | IER_LINE);
@@ -105,6 +151,7 @@ static hx_ssize_t serial_read(struct hx_console_dev *d, char *bytes, size_t n,
 	return got > 0 ? (hx_ssize_t)got : err;
 }
 
+/* A piece that fits goes into the ring as a whole, so that nobody's text comes in between. */
 static void serial_write(struct hx_console_dev *d, const char *bytes, size_t n)
 {
 	struct serial *s = d->priv;
@@ -112,10 +159,14 @@ static void serial_write(struct hx_console_dev *d, const char *bytes, size_t n)
 	hx_irqflags_t flags = hx_spin_lock_irqsave(&s->tx.lock);
 
 	for (;;) {
-		size_t done = hx_ring_put(&s->tx_ring, bytes, n);
+		size_t room = hx_min_u64(n, sizeof(s->tx_buf) / 2);
 
-		bytes += done;
-		n -= done;
+		if (hx_ring_free(&s->tx_ring) >= room) {
+			size_t done = hx_ring_put(&s->tx_ring, bytes, n);
+
+			bytes += done;
+			n -= done;
+		}
 		transmit_locked(s);
 		if (n == 0)
 			break;
@@ -180,14 +231,14 @@ static int serial_start(struct serial *s, unsigned idx)
 	};
 	s->action = (struct hx_irq_action){ .name = s->name, .handler = serial_irq, .arg = s };
 	uart_setup(s);
-	err = hx_irq_attach(s->line, &s->action);
+	err = hx_irq_request(s->line, &s->action, "serial", 0);
 	if (err != 0)
 		return err;
 	uart_interrupts(s, 0, IER_RX | IER_LINE);
 	err = hx_console_dev_register(&s->dev);
 	if (err != 0) {
 		uart_interrupts(s, 0xff, 0);
-		hx_irq_detach(s->line, &s->action);
+		hx_irq_release(s->line, &s->action);
 	}
 	return err;
 }
@@ -200,8 +251,25 @@ static void serial_shutdown(void)
 		s->dev.flush(&s->dev);
 		hx_console_dev_unregister(&s->dev);
 		uart_interrupts(s, 0xff, 0);
-		hx_irq_detach(s->line, &s->action);
+		hx_irq_release(s->line, &s->action);
+		if (HX_ENABLED(RESOURCES))
+			serial_ports_give(n_ports);
 	}
+}
+
+/* The chip is there. 0: it is up, as port n_ports. */
+static int serial_add(unsigned idx, const struct hx_reg_window *w, uint32_t line)
+{
+	struct serial *s = &ports[n_ports];
+	int err = HX_ENABLED(RESOURCES) ? serial_ports_take(n_ports, w) : 0;
+
+	if (err != 0)
+		return err;
+	*s = (struct serial){ .regs = *w, .line = line };
+	err = serial_start(s, idx);
+	if (HX_ENABLED(RESOURCES) && err != 0)
+		serial_ports_give(n_ports);
+	return err;
 }
 
 /* No port is no failure: the early console serves. */
@@ -213,7 +281,6 @@ static int serial_init(void)
 
 	n_ports = 0;
 	for (idx = 0; n_ports < CONFIG_SERIAL_PORTS; idx++) {
-		struct serial *s = &ports[n_ports];
 		int err;
 
 		if (hx_platform_uart(idx, &w, &line) != 0)
@@ -222,8 +289,7 @@ static int serial_init(void)
 			hx_info("serial", "port %u is not there", idx);
 			continue;
 		}
-		*s = (struct serial){ .regs = w, .line = line };
-		err = serial_start(s, idx);
+		err = serial_add(idx, &w, line);
 		if (err != 0)
 			hx_warn("serial", "port %u refused: %d", idx, err);
 		else

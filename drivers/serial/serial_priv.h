@@ -7,6 +7,7 @@
 #define HX_DRIVERS_SERIAL_PRIV_H
 
 #include <hx/base.h>
+#include <hx/config/core_resources.h>
 #include <hx/config/drivers_serial.h>
 #include <hx/core/console_dev.h>
 #include <hx/core/irq.h>
@@ -44,6 +45,7 @@ struct serial {
 	struct hx_spinlock regs_lock;	/* rank HX_RANK_DRIVER, inside rx.lock and tx.lock */
 	uint8_t ier;			/* g what IER holds */
 	bool throttled;			/* x receive interrupts are off: the queue is full */
+	bool rx_waits;			/* x input was in the chip when a reader looked last */
 	struct hx_wait_queue rx, tx;
 	struct hx_ring rx_ring;		/* x */
 	struct hx_ring tx_ring;		/* t */
@@ -53,6 +55,10 @@ struct serial {
 	uint8_t rx_buf[SERIAL_POW2(CONFIG_SERIAL_RX_BYTES)];	/* x */
 	uint8_t tx_buf[SERIAL_POW2(CONFIG_SERIAL_TX_BYTES)];	/* t */
 };
+
+/* ports.c, with CONFIG_RESOURCES: nobody else gets that window. As hx_res_ports_take(). */
+int serial_ports_take(unsigned idx, const struct hx_reg_window *w);
+void serial_ports_give(unsigned idx);
 
 /* uart.c */
 bool uart_is_there(const struct hx_reg_window *w);

@@ -73,9 +73,20 @@ static const uint8_t *table(struct reader *r, hx_paddr_t pa, const char *name, u
 
 #define APIC_ID_ALL	0xffu		/* means every CPU, so it is none's number */
 
+/* Firmware that lists a CPU as both kinds of entry means one CPU. */
+static bool is_listed(const struct hx_acpi *out, uint32_t id)
+{
+	for (uint32_t i = 0; i < out->n_apic_ids; i++)
+		if (out->apic_id[i] == id)
+			return true;
+	return false;
+}
+
 /* Enabled now; one that may only be switched on later does not answer a start-up interrupt. */
 static void add_cpu(struct hx_acpi *out, uint32_t id, uint32_t flags)
 {
+	if (!HX_ENABLED(ONE_CPU) && is_listed(out, id))
+		return;
 	out->n_cpus += (flags & 3) != 0;
 	if (!HX_ENABLED(ONE_CPU) && (flags & 1) != 0 && id < APIC_ID_ALL &&
 	    out->n_apic_ids < HX_ACPI_CPUS_MAX)

@@ -2,7 +2,7 @@
 /*
  * Exceptions on purpose, for the machine and for the process on one. Each faulting instruction but
  * int3 is two bytes long, so that a test can go on behind it (hx_trap_resume_pc()); after it, the
- * function returns.
+ * function returns. All of it may be copied elsewhere, up to hx_trap_provoke_end, and run there.
  */
 	.cfi_sections .debug_frame
 	.text
@@ -54,5 +54,44 @@ double_fault:
 	jmp	double_fault
 	.cfi_endproc
 	.size	hx_trap_provoke, . - hx_trap_provoke
+
+	.globl	hx_trap_touch, hx_trap_touched, hx_trap_provoke_end
+	.type	hx_trap_touch, @function
+/*
+ * void hx_trap_touch(uintptr_t va, unsigned how): 0 read, 1 write, 2 go there, 3 count down from
+ * it, 4 the same with what user mode may set: its data segment everywhere, and AC, NT and DF.
+ */
+hx_trap_touch:
+	.cfi_startproc
+	cmpl	$3, %esi
+	je	touch_spin
+	ja	touch_all
+	cmpl	$2, %esi
+	je	touch_go
+	testl	%esi, %esi
+	jne	touch_write
+	movb	(%rdi), %al
+	retq
+touch_write:
+	movb	%sil, (%rdi)
+hx_trap_touched:
+	retq
+touch_go:
+	jmpq	*%rdi
+touch_all:
+	movl	$0x2b, %eax
+	movl	%eax, %ds
+	movl	%eax, %es
+	movl	%eax, %fs
+	movl	%eax, %gs
+	pushq	$0x44602
+	popfq
+touch_spin:
+	decq	%rdi
+	jne	touch_spin
+	retq
+	.cfi_endproc
+	.size	hx_trap_touch, . - hx_trap_touch
+hx_trap_provoke_end:
 
 	.section .note.GNU-stack, "", @progbits

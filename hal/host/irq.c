@@ -154,6 +154,56 @@ void hx_irq_line_mask(uint32_t line)
 	hx_irq_restore(flags);
 }
 
+static uint64_t level_lines[N_WORDS];
+static uint8_t line_cpu[HX_IRQ_LINES];
+
+/* The host's own two lines have no wire. */
+static bool has_wire(uint32_t line)
+{
+	return line < LINE_TIMER;
+}
+
+int hx_irq_line_set_level(uint32_t line, bool level, bool *was)
+{
+	if (!has_wire(line))
+		return -HX_ENODEV;
+	if (was != NULL)
+		*was = hx_irq_line_is_level(line);
+	if (level)
+		level_lines[line / 64] |= 1ull << (line % 64);
+	else
+		level_lines[line / 64] &= ~(1ull << (line % 64));
+	return 0;
+}
+
+bool hx_irq_line_is_level(uint32_t line)
+{
+	return bit_of(level_lines, line);
+}
+
+int hx_irq_line_route(uint32_t line, unsigned cpu)
+{
+	if (!has_wire(line))
+		return -HX_ENODEV;
+	line_cpu[line] = (uint8_t)cpu;
+	return 0;
+}
+
+unsigned hx_host_irq_cpu(uint32_t line)
+{
+	return line < HX_IRQ_LINES ? line_cpu[line] : 0;
+}
+
+void hx_irq_line_resend(uint32_t line)
+{
+	hx_host_irq_raise(line);
+}
+
+uint64_t hx_irq_n_spurious(void)
+{
+	return 0;
+}
+
 bool hx_host_irq_is_masked(uint32_t line)
 {
 	return !bit_of(open_lines, line);
@@ -214,7 +264,10 @@ void host_irq_reset(void)
 	for (uint32_t i = 0; i < N_WORDS; i++) {
 		pending[i] = 0;
 		open_lines[i] = 0;
+		level_lines[i] = 0;
 	}
+	for (uint32_t i = 0; i < HX_IRQ_LINES; i++)
+		line_cpu[i] = 0;
 	hx_host_cpu = (struct hx_host_cpu){ .irq_on = 0 };
 	hx_percpu_boot = (struct hx_percpu){ .current = NULL };
 }

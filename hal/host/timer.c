@@ -162,6 +162,11 @@ void hx_host_advance_ns(hx_ns_t ns)
 		virtual_now = target;
 }
 
+hx_ns_t hx_host_timer_due(void)
+{
+	return virtual_due;
+}
+
 bool host_timer_skip_to_next(void)
 {
 	if (virtual_due == HX_FOREVER)

@@ -133,11 +133,14 @@ void host_trap_fini(void)
 	upcall = NULL;
 }
 
-void hx_trap_set_upcall(hx_trap_upcall_t up)
+hx_trap_upcall_t hx_trap_set_upcall(hx_trap_upcall_t up)
 {
+	hx_trap_upcall_t was = upcall;
+
 	upcall = up;
 	if (up != NULL && trap_stack != NULL)
 		hx_host_take_signals();
+	return was;
 }
 
 unsigned hx_trap_vector(const struct hx_trap_frame *f)

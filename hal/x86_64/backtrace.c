@@ -17,7 +17,8 @@
 
 static bool in_text(uintptr_t pc)
 {
-	return pc >= (uintptr_t)hx_image_start && pc < (uintptr_t)hx_text_end;
+	return (pc >= (uintptr_t)hx_image_start && pc < (uintptr_t)hx_text_end) ||
+	       (HX_ENABLED(BACKTRACE_MODULES) && hx_x86_in_module(pc));
 }
 
 /* Read one aligned word of kernel memory, if it is mapped. */

@@ -187,6 +187,8 @@ HX_NORETURN void hx_x86_boot_final(uint64_t slide)
 		say("helix: this CPU has no 5-level paging: going on with 4 levels\n");
 	if (HX_ENABLED(SMP))
 		hx_x86_ap_reserve();
+	if (HX_ENABLED(KEPT_RAM))
+		hx_x86_keep_reserve();
 	if (info->rsdp_copy[0] != 0)
 		info->rsdp = (uintptr_t)info->rsdp_copy - slide - HX_IMAGE_OFFSET;
 	for (uint32_t i = 0; i < info->n_mem; i++)

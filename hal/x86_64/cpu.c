@@ -81,7 +81,9 @@ void hx_x86_cpu_enable(void)
 	cr4 |= hx_x86_has(W_7B, 7) ? HX_CR4_SMEP : 0;
 	cr4 |= hx_x86_has(W_7B, 20) ? HX_CR4_SMAP : 0;
 	cr4 |= hx_x86_has(W_7C, 2) ? HX_CR4_UMIP : 0;
-	cr4 |= hx_x86_paging_bits((cr4 & HX_CR4_PGE) != 0 && hx_x86_has(W_1C, 17));
+	if (HX_ENABLED(LA57) || HX_ENABLED(TLB_SHOOTDOWN))
+		cr4 |= hx_x86_paging_bits(feature_word(W_1C), feature_word(W_1D),
+					  feature_word(W_7B));
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
 }
 

@@ -72,6 +72,8 @@ bool hx_x86_user_fault(struct hx_trap_frame *f)
 		err = handler(f->cr2, flags);
 		hx_irq_disable();
 	}
+	if (HX_ENABLED(USER_MODE) && err != 0 && x == NULL)
+		hx_x86_user_trap(f, err);
 	if (err != 0 && x != NULL)
 		f->rip = (uintptr_t)&x->go_on + (intptr_t)x->go_on;
 	return err == 0 || x != NULL;

@@ -36,7 +36,6 @@
 #define IOAPIC_VERSION		1
 #define IOAPIC_REDIRECTION	0x10
 #define REDIR_LOW_ACTIVE	(1u << 13)
-#define REDIR_LEVEL		(1u << 15)
 #define REDIR_MASKED		(1u << 16)
 
 #define PIC_VECTOR		(HX_VECTOR_BASE + 40)	/* spurious ones look like no device */
@@ -47,12 +46,9 @@ hx_irq_exit_upcall_t hx_x86_irq_exit_upcall;
 
 static struct hx_acpi acpi;
 static int acpi_state = 1;		/* 1: not read yet; 0, or the error */
-static struct {
-	uintptr_t base;
-	uint32_t first, end;		/* lines */
-} ioapics[HX_ACPI_IOAPICS_MAX];
+struct hx_x86_ioapic hx_x86_ioapics[HX_ACPI_IOAPICS_MAX];
 static uint32_t boot_apic;		/* LAPIC_ID of the boot CPU (SMP) */
-static uint16_t redirection[HX_IRQ_LINES];	/* polarity and trigger bits of each line */
+uint16_t hx_x86_redirection[HX_IRQ_LINES];	/* polarity and trigger bits of each line */
 
 /* On a BIOS machine whose loader gave no RSDP: the EBDA's first KiB, then the ROM area. */
 static hx_paddr_t scan_for_rsdp(void)
@@ -198,33 +194,24 @@ static int start_ioapic(unsigned i)
 	for (uint32_t pin = 0; pin < n; pin++)
 		ioapic_write((uintptr_t)regs, IOAPIC_REDIRECTION + 2 * pin, REDIR_MASKED);
 	if (first < HX_LINES_DEVICE) {	/* pins past the last line stay masked for ever */
-		ioapics[i].base = (uintptr_t)regs;
-		ioapics[i].first = first;
-		ioapics[i].end = (uint32_t)hx_min_u64(first + n, HX_LINES_DEVICE);
+		hx_x86_ioapics[i].base = (uintptr_t)regs;
+		hx_x86_ioapics[i].first = first;
+		hx_x86_ioapics[i].end = (uint32_t)hx_min_u64(first + n, HX_LINES_DEVICE);
 	}
 	return 0;
-}
-
-/* Which I/O APIC a line ends at; -1: none, e.g. the timer's. */
-static int ioapic_of(uint32_t line)
-{
-	for (unsigned i = 0; i < HX_ACPI_IOAPICS_MAX; i++)
-		if (line >= ioapics[i].first && line < ioapics[i].end)
-			return (int)i;
-	return -1;
 }
 
 static void set_wiring(void)
 {
 	for (unsigned line = HX_ACPI_ISA_IRQS; line < HX_IRQ_LINES; line++)
-		redirection[line] = REDIR_LOW_ACTIVE | REDIR_LEVEL;	/* PCI */
+		hx_x86_redirection[line] = REDIR_LOW_ACTIVE | HX_REDIR_LEVEL;	/* PCI */
 	for (unsigned irq = 0; irq < HX_ACPI_ISA_IRQS; irq++) {
 		uint16_t flags = acpi.isa[irq].flags;
 
 		if (acpi.isa[irq].gsi < HX_IRQ_LINES)
-			redirection[acpi.isa[irq].gsi] =
+			hx_x86_redirection[acpi.isa[irq].gsi] =
 				((flags & 3) == 3 ? REDIR_LOW_ACTIVE : 0) |
-				((flags >> 2 & 3) == 3 ? REDIR_LEVEL : 0);
+				((flags >> 2 & 3) == 3 ? HX_REDIR_LEVEL : 0);
 	}
 }
 
@@ -259,25 +246,33 @@ int hx_hal_irq_init(hx_irq_upcall_t upcall, hx_irq_exit_upcall_t exit_upcall)
 int hx_irq_line_for_isa(unsigned isa_irq, uint32_t *line)
 {
 	if (!HX_ENABLED(ACPI) || isa_irq >= HX_ACPI_ISA_IRQS ||
-	    ioapic_of(acpi.isa[isa_irq].gsi) < 0)
+	    hx_x86_ioapic_of(acpi.isa[isa_irq].gsi) < 0)
 		return -HX_ENODEV;
 	*line = acpi.isa[isa_irq].gsi;
 	return 0;
 }
 
+/* The APIC that takes a line, in the upper byte as registers have it. */
+static uint32_t destination(uint32_t line)
+{
+	if (HX_ENABLED(LINE_CONTROL) && HX_ENABLED(SMP))
+		return hx_x86_line_apic(line);
+	return HX_ENABLED(SMP) ? boot_apic : *hx_mmio(hx_x86_lapic, LAPIC_ID);
+}
+
 static void redirect(uint32_t line, uint32_t mask)
 {
-	int i = HX_ENABLED(ACPI) ? ioapic_of(line) : -1;
+	int i = HX_ENABLED(ACPI) ? hx_x86_ioapic_of(line) : -1;
 	uint32_t reg;
 	hx_irqflags_t irq;
 
 	if (i < 0)
 		return;
-	reg = IOAPIC_REDIRECTION + 2 * (line - ioapics[i].first);
+	reg = IOAPIC_REDIRECTION + 2 * (line - hx_x86_ioapics[i].first);
 	irq = hx_irq_save();
-	ioapic_write(ioapics[i].base, reg + 1,
-		     HX_ENABLED(SMP) ? boot_apic : *hx_mmio(hx_x86_lapic, LAPIC_ID));
-	ioapic_write(ioapics[i].base, reg, (HX_VECTOR_BASE + line) | redirection[line] | mask);
+	ioapic_write(hx_x86_ioapics[i].base, reg + 1, destination(line));
+	ioapic_write(hx_x86_ioapics[i].base, reg,
+		     (HX_VECTOR_BASE + line) | hx_x86_redirection[line] | mask);
 	hx_irq_restore(irq);
 }
 

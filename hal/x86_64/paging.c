@@ -8,6 +8,7 @@
 #include "pt_priv.h"
 
 bool hx_x86_has_pcid;
+enum hx_tlb_way hx_x86_tlb_way;
 
 hx_paddr_t hx_paging_root(void)
 {

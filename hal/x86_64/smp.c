@@ -8,8 +8,12 @@
  *   instructions in C and then sets up what the boot CPU has: GDT, TSS, GS, CR4, local APIC.
  *	page 0 code and arguments | 1 top table | 2 PML4 with 5 levels | 3 PDPT | 4 page directory
  * 2 Numbers. CPU 0 booted; 1, 2, … are the others in the order of the MADT.
- * 3 Locking. One flow starts CPUs, one at a time. Sending needs no lock: the command register is
- *   each CPU's own, and is written with interrupts off.
+ * 3 Tickets. All may be on their way at once. Page 0 has a byte for each APIC id with the number of
+ *   the CPU that is awaited, else 0. The CPU takes it with an exchange before it does anything;
+ *   who gives up on a CPU takes it in the same way. Whoever gets it has it: either the CPU runs
+ *   on its stacks, or it never will and they are free. The page stays as long as the kernel runs.
+ * 4 Locking. One flow starts CPUs. Sending needs no lock: the command register is each CPU's own,
+ *   and is written with interrupts off.
  * Source: Intel SDM vol. 3, 9.4 (MP initialization), 11.6 (issuing interrupts).
  */
 #include <hx/hal/mem.h>
@@ -21,7 +25,7 @@
 #define AP_PAGES	5u
 #define AP_LIMIT	0x100000u	/* a start-up vector is a page number of eight bits */
 #define AP_ARGS		0x100u		/* ap.S */
-#define AP_CODE32	0x40u
+#define AP_CODE32	0x60u
 #define AP_CODE64	0xa0u
 #define LAPIC_ICR_LOW	0x300
 #define LAPIC_ICR_HIGH	0x310
@@ -36,22 +40,36 @@
 
 _Static_assert(HX_IST_COUNT - 1 == HX_CPU_TRAP_STACKS, "a stack for each IST entry");
 
-/* ap.S reads it: offsets 0, 4, 8, 12, 16, 24, 32, 38, 44. */
-struct HX_PACKED ap_args {
-	uint32_t cpu, cr3, cr4, efer;
-	uint64_t stack, entry;
-	uint16_t gdt_limit;
-	uint32_t gdt_base, far32;
-	uint16_t sel32;
-	uint32_t far64;
-	uint16_t sel64, padding[3];
-	uint64_t gdt[4];
+/* Page 0. ap.S reads args at offsets 0, 4, 8, 16, 24, 30, 36. */
+struct HX_PACKED ap_page {
+	uint8_t code[AP_ARGS];
+	struct HX_PACKED {
+		uint32_t cr3, cr4, efer, padding;
+		uint64_t entry;
+		uint16_t gdt_limit;
+		uint32_t gdt_base, far32;
+		uint16_t sel32;
+		uint32_t far64;
+		uint16_t sel64, more_padding[3];
+		uint64_t gdt[4];
+	} args;
+	uint8_t free[AP_ARGS - 80];
+	uint8_t cpu_of[256];		/* a APIC id -> CPU that is awaited, 0: none */
+	uint64_t stack[HX_CPUS_MAX];
 };
-_Static_assert(offsetof(struct ap_args, far64) == 44, "ap.S: ARG_FAR64");
-_Static_assert(offsetof(struct ap_args, gdt) == 56, "aligned for the CPU");
+_Static_assert(offsetof(struct ap_page, args.far64) == AP_ARGS + 36, "ap.S: ARG_FAR64");
+_Static_assert(offsetof(struct ap_page, args.gdt) % 8 == 0, "aligned for the CPU");
+_Static_assert(offsetof(struct ap_page, cpu_of) == 0x200, "ap.S: CPU_OF");
+_Static_assert(offsetof(struct ap_page, stack) == 0x300, "ap.S: STACKS");
+_Static_assert(sizeof(struct ap_page) <= HX_PAGE_SIZE, "one page");
 
 static hx_paddr_t ap_pages;		/* c five pages below 1 MiB; 0: there are none */
-static struct hx_cpu_start ap_how;	/* of the CPU that is starting */
+static struct hx_cpu_start ap_how[HX_CPUS];	/* c from the start of that CPU on */
+
+static struct ap_page *ap_page(void)
+{
+	return hx_phys_to_virt(ap_pages);
+}
 
 /* Five pages of free RAM below 1 MiB, the highest there are; page 0 is nobody's. */
 void hx_x86_ap_reserve(void)
@@ -101,6 +119,16 @@ static void send(uint8_t to, uint32_t command)
 /* Found once: apic_id() walks a table. */
 static uint8_t ids[HX_CPUS];
 
+uint8_t hx_x86_apic_of(unsigned cpu)
+{
+	return cpu == 0 ? hx_x86_apic_id() : ids[cpu];
+}
+
+void hx_x86_ipi(unsigned cpu, uint32_t command)
+{
+	send(hx_x86_apic_of(cpu), command);
+}
+
 static int find_cpu(unsigned cpu)
 {
 	int id = cpu == 0 || cpu >= HX_CPUS || ap_pages == 0 ? -1 : apic_id(cpu);
@@ -121,63 +149,89 @@ int hx_cpu_reset(unsigned cpu)
 	return err;
 }
 
-/* The kernel's half as this CPU sees it now, and the first 2 MiB at 0. */
+/* The first 2 MiB at 0; the kernel's half comes with each CPU. */
 static void make_tables(void)
 {
 	uint64_t *page = hx_phys_to_virt(ap_pages), *top = page + 512;
-	const uint64_t *kernel = hx_phys_to_virt(pt.root);
 	unsigned next = hx_cr4() & HX_CR4_LA57 ? 2 : 3;
 
 	memset(top, 0, 4 * HX_PAGE_SIZE);
-	memcpy(top + 256, kernel + 256, HX_PAGE_SIZE / 2);
 	for (uint64_t *table = top; next < AP_PAGES; table = page + 512 * next++)
 		table[0] = (ap_pages + next * HX_PAGE_SIZE) | TABLE_LINK;
 	page[512 * (AP_PAGES - 1)] = IDENTITY;
 }
 
-/* Fill the page; the CPU that starts may be running on it from the first interrupt on. */
-static void make_page(unsigned cpu, const struct hx_cpu_start *how)
+static void make_page(void)
 {
-	uint8_t *page = hx_phys_to_virt(ap_pages);
-	struct ap_args args = {
-		.cpu = cpu, .cr3 = (uint32_t)(ap_pages + HX_PAGE_SIZE),
+	struct ap_page *page = ap_page();
+
+	memset(page, 0, sizeof(*page));
+	memcpy(page, hx_x86_ap_page, (size_t)(hx_x86_ap_page_end - hx_x86_ap_page));
+	page->args = (__typeof__(page->args)){
+		.cr3 = (uint32_t)(ap_pages + HX_PAGE_SIZE),
 		.cr4 = (uint32_t)(hx_cr4() & ~HX_X86_CR4_PCIDE),	/* long mode only */
 		.efer = (uint32_t)hx_rdmsr(HX_MSR_EFER) & ~EFER_LMA,
-		.stack = how->stack_top, .entry = (uintptr_t)hx_x86_ap_main,
-		.gdt_limit = sizeof(args.gdt) - 1,
-		.gdt_base = (uint32_t)ap_pages + AP_ARGS + offsetof(struct ap_args, gdt),
+		.entry = (uintptr_t)hx_x86_ap_main,
+		.gdt_limit = sizeof(page->args.gdt) - 1,
+		.gdt_base = (uint32_t)(ap_pages + offsetof(struct ap_page, args.gdt)),
 		.far32 = (uint32_t)ap_pages + AP_CODE32, .sel32 = 0x18,
 		.far64 = (uint32_t)ap_pages + AP_CODE64, .sel64 = HX_SEL_CODE,
 		.gdt = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff },
 	};
-
-	ap_how = *how;
 	make_tables();
-	memcpy(page, hx_x86_ap_page, (size_t)(hx_x86_ap_page_end - hx_x86_ap_page));
-	memcpy(page + AP_ARGS, &args, sizeof(args));
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-int hx_cpu_start(unsigned cpu, const struct hx_cpu_start *how)
+/* The kernel's half as this CPU sees it now: others may be walking these tables. */
+static void show_kernel(void)
 {
+	uint64_t *top = (uint64_t *)hx_phys_to_virt(ap_pages) + 512;
+	const uint64_t *kernel = hx_phys_to_virt(pt.root);
+
+	for (unsigned i = 256; i < 512; i++)
+		__atomic_store_n(&top[i], kernel[i], __ATOMIC_RELAXED);
+}
+
+int hx_cpu_prepare(unsigned cpu, const struct hx_cpu_start *how)
+{
+	static bool is_made;
 	int err = find_cpu(cpu);
 
 	if (err != 0)
 		return err;
-	if (how != NULL)
-		make_page(cpu, how);
-	send(ids[cpu], ICR_STARTUP | (uint32_t)(ap_pages >> HX_PAGE_SHIFT));
+	if (!is_made)
+		make_page();
+	is_made = true;
+	show_kernel();
+	ap_how[cpu] = *how;
+	ap_page()->stack[cpu] = how->stack_top;
+	__atomic_store_n(&ap_page()->cpu_of[ids[cpu]], (uint8_t)cpu, __ATOMIC_SEQ_CST);
 	return 0;
+}
+
+void hx_cpu_start(unsigned cpu)
+{
+	send(ids[cpu], ICR_STARTUP | (uint32_t)(ap_pages >> HX_PAGE_SHIFT));
+}
+
+bool hx_cpu_withdraw(unsigned cpu)
+{
+	uint8_t ticket = (uint8_t)cpu;
+
+	if (!__atomic_compare_exchange_n(&ap_page()->cpu_of[ids[cpu]], &ticket, 0, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	send(ids[cpu], ICR_INIT);	/* it sleeps deeper there than in the page's loop */
+	return true;
 }
 
 HX_NORETURN void hx_x86_ap_main(unsigned cpu)
 {
 	__asm__ volatile("mov %0, %%cr3" : : "r"(pt.root) : "memory");
-	hx_x86_trap_init_cpu(cpu, ap_how.trap_stack_top);
+	hx_x86_trap_init_cpu(cpu, ap_how[cpu].trap_stack_top);
 	hx_x86_cpu_enable();
 	hx_x86_lapic_enable();
 	hx_x86_timer_start_cpu();
-	ap_how.entry(cpu);
+	ap_how[cpu].entry(cpu);
 	hx_cpu_halt();
 }
 
@@ -195,6 +249,5 @@ uint32_t hx_ipi_line(void)
 void hx_ipi_send(unsigned cpu, uint32_t reasons)
 {
 	if (__atomic_fetch_or(&hx_percpu_of(cpu)->ipi_reasons, reasons, __ATOMIC_ACQ_REL) == 0)
-		send(cpu == 0 ? hx_x86_apic_id() : ids[cpu],
-		     ICR_FIXED | (HX_VECTOR_BASE + HX_LINE_IPI));
+		hx_x86_ipi(cpu, ICR_FIXED | (HX_VECTOR_BASE + HX_LINE_IPI));
 }

@@ -14,9 +14,12 @@
  */
 #include "smap.h"
 #include "percpu_asm.h"
+#include "umode_asm.h"
 
 #define NEED_RESCHED	16		/* offset in struct hx_percpu; trap.c checks it */
 #define LAPIC_EOI	0xb0
+#define FRAME_VECTOR	132		/* offsets in struct hx_trap_frame; trap.c checks them */
+#define FRAME_CS	144
 
 	.text
 	/* Four bytes each, so that all reach what follows them with a short jump. */
@@ -69,8 +72,10 @@ with_error:
 	pushq	%rax
 	cld
 	CLAC					/* a copy of user memory may be interrupted */
+	GS_ENTER FRAME_CS, FRAME_VECTOR
 	movq	%rsp, %rdi
 	call	hx_x86_trap_dispatch
+	GS_LEAVE
 	addq	$8, %rsp
 	popq	%r15
 	popq	%r14
@@ -98,6 +103,7 @@ hx_x86_irq_stubs_high:
 	.endr
 	.org	hx_x86_irq_stubs_high + 32 * 4
 interrupt:
+	GS_EXCHANGE 16
 	pushq	%rax
 	pushq	%rcx
 	pushq	%rdx
@@ -129,12 +135,20 @@ leave:
 	popq	%rcx
 	popq	%rax
 	addq	$8, %rsp
+	GS_EXCHANGE 8
 	.globl hx_x86_spurious_stub
+	.if	!CONFIG_LINE_CONTROL
 hx_x86_spurious_stub:
+	.endif
 	iretq
 resched:
 	call	*hx_x86_irq_exit_upcall(%rip)
 	jmp	leave
+	.if	CONFIG_LINE_CONTROL
+hx_x86_spurious_stub:
+	lock incq hx_x86_n_spurious(%rip)
+	iretq
+	.endif
 
 /* hx_context_switch(rdi from, rsi to): 15 instructions. */
 	.globl hx_context_switch

@@ -12,6 +12,7 @@
 #include <hx/hal/percpu.h>
 #include <hx/hal/power.h>
 #include <hx/hal/trap.h>
+#include <hx/hal/umode.h>
 
 #include "x86_priv.h"
 
@@ -25,6 +26,8 @@
 
 _Static_assert(offsetof(struct hx_percpu, need_resched) == 16, "trap.S: NEED_RESCHED");
 _Static_assert(sizeof(struct hx_trap_frame) == 22 * 8, "trap.S pushes 16 words");
+_Static_assert(offsetof(struct hx_trap_frame, vector) == 132, "trap.S: FRAME_VECTOR");
+_Static_assert(offsetof(struct hx_trap_frame, cs) == 144, "trap.S: FRAME_CS");
 _Static_assert(HX_IRQ_LINES == 64, "trap.S has 64 interrupt stubs");
 
 /* lo: offset 15..0, selector, IST, type, offset 31..16; hi: offset 63..32. */
@@ -46,7 +49,8 @@ struct table_pointer {
 
 static struct gate idt[N_VECTORS];	/* all CPUs' */
 static struct tss tss[HX_CPUS];
-static uint64_t gdt[HX_CPUS][5] = { { 0, 0x00af9b000000ffff, 0x00cf93000000ffff } };
+#define GDT_ENTRIES	(HX_ENABLED(USER_MODE) ? 7 : 5)	/* TSS two; then user data and code */
+static uint64_t gdt[HX_CPUS][GDT_ENTRIES] = { { 0, 0x00af9b000000ffff, 0x00cf93000000ffff } };
 static hx_trap_upcall_t trap_upcall;
 
 static void set_gates(unsigned vector, unsigned n, const void *entries, unsigned stride)
@@ -70,6 +74,11 @@ static void load_gdt(unsigned cpu)
 		      (base >> 24 & 0xff) << 56;
 	gdt[cpu][4] = base >> 32;
 	tss[cpu].iomap_base = sizeof(tss[0]);
+	if (HX_ENABLED(USER_MODE)) {
+		gdt[cpu][HX_SEL_USER_DATA / 8] = 0x00cff3000000ffff;
+		gdt[cpu][HX_SEL_USER_CODE / 8] = 0x00affb000000ffff;
+		hx_x86_umode_init_cpu();
+	}
 	/* The selectors mean what they meant in boot.S's table: only ltr has to be done. */
 	__asm__ volatile("lgdt %0; ltr %w1" : : "m"(p.limit), "r"(HX_SEL_TSS) : "memory");
 	if (HX_ENABLED(SMP))
@@ -113,9 +122,17 @@ void hx_x86_trap_init_cpu(unsigned cpu, const uintptr_t ist_top[])
 	load_idt();
 }
 
-void hx_trap_set_upcall(hx_trap_upcall_t upcall)
+void hx_user_set_stack(uintptr_t stack_top)
 {
+	tss[hx_percpu()->cpu].rsp[0] = stack_top;
+}
+
+hx_trap_upcall_t hx_trap_set_upcall(hx_trap_upcall_t upcall)
+{
+	hx_trap_upcall_t before = trap_upcall;
+
 	trap_upcall = upcall;
+	return before;
 }
 
 /* From trap.S, for every exception. Without an up-call, or without its help, this is the end. */
@@ -126,6 +143,8 @@ void hx_x86_trap_dispatch(struct hx_trap_frame *f)
 
 	if (hx_x86_is_resolved(f))
 		return;
+	if (HX_ENABLED(USER_MODE) && hx_trap_vector(f) != HX_VECTOR_PF)
+		hx_x86_user_trap(f, 0);
 	if (trap_upcall != NULL && trap_upcall(f))
 		return;
 	hx_text_put(text, sizeof(text), &used, "helix: unhandled ");

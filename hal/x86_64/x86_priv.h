@@ -43,6 +43,8 @@
 #define HX_SEL_CODE		0x08
 #define HX_SEL_DATA		0x10
 #define HX_SEL_TSS		0x18
+#define HX_SEL_USER_DATA	0x28	/* code behind data, as SYSRET wants them */
+#define HX_SEL_USER_CODE	0x30
 
 struct hx_cpuid {
 	uint32_t a, b, c, d;
@@ -196,6 +198,13 @@ void hx_x86_trap_init(void);
 void hx_x86_trap_init_cpu(unsigned cpu, const uintptr_t ist_top[]);
 void hx_x86_trap_dispatch(struct hx_trap_frame *f);
 
+/* ---- umode.c, umode.S, with CONFIG_USER_MODE */
+struct hx_user_start;
+HX_NORETURN void hx_x86_user_enter(const struct hx_user_start *start);
+void hx_x86_umode_init_cpu(void);
+/* Does not return if f is of user mode and somebody ends its thread. err 0: by the vector. */
+void hx_x86_user_trap(struct hx_trap_frame *f, int err);
+
 /* ---- fault.c, with CONFIG_MMU_SPACES */
 struct hx_x86_fixup {
 	int32_t access, go_on;		/* from the address of each field */
@@ -220,14 +229,41 @@ HX_MUST_CHECK int hx_x86_lapic_start(void);
 void hx_x86_lapic_enable(void);		/* another CPU's own */
 uint8_t hx_x86_apic_id(void);		/* of the boot CPU */
 HX_MUST_CHECK int hx_x86_acpi(const struct hx_acpi **out);
+#define HX_REDIR_LEVEL	(1u << 15)
+extern uint16_t hx_x86_redirection[];	/* of each line */
+extern struct hx_x86_ioapic {
+	uintptr_t base;
+	uint32_t first, end;		/* lines */
+} hx_x86_ioapics[HX_ACPI_IOAPICS_MAX];
+
+/* Which I/O APIC a line ends at; -1: none, e.g. the timer's. */
+static inline int hx_x86_ioapic_of(uint32_t line)
+{
+	for (unsigned i = 0; i < HX_ACPI_IOAPICS_MAX; i++)
+		if (line >= hx_x86_ioapics[i].first && line < hx_x86_ioapics[i].end)
+			return (int)i;
+	return -1;
+}
+
+/* ---- irq_control.c (CONFIG_LINE_CONTROL) */
+uint32_t hx_x86_line_apic(uint32_t line);	/* that takes it, in the upper byte */
+extern uint64_t hx_x86_n_spurious;		/* a trap.S counts */
 
 /* ---- timer.c */
 void hx_x86_timer_start_cpu(void);
 
+/* ---- backtrace_modules.c (CONFIG_BACKTRACE_MODULES): is it code that was loaded? */
+bool hx_x86_in_module(uintptr_t pc);
+
 /* ---- smp.c, ap.S */
 extern const char hx_x86_ap_page[], hx_x86_ap_page_end[];
 void hx_x86_ap_reserve(void);
+uint8_t hx_x86_apic_of(unsigned cpu);	/* of a CPU that was started, or the boot CPU */
+void hx_x86_ipi(unsigned cpu, uint32_t command);	/* the command register, lower half */
 HX_NORETURN void hx_x86_ap_main(unsigned cpu);
+
+/* ---- keep.c (CONFIG_KEPT_RAM) */
+void hx_x86_keep_reserve(void);
 
 /* ---- platform.c */
 void hx_x86_earlycon_init(void);

@@ -80,6 +80,35 @@ def survived(kind, cpu="max", told=""):
     return test
 
 
+def storm_at_the_prompt(smp):
+    """A device that keeps its line asserted for ever, and a driver that is deaf: the prompt lives."""
+    def test():
+        with boots(built("server", extra=PROVOKE), smp=smp,
+                   append="helix.provoke=irq-storm helix.loglevel=error") as m:
+            for _ in range(5):
+                expect(m.ask("ping").ok, "it answers")
+                time.sleep(0.3)
+            lines = m.ask("cat /irq/lines").text()
+            expect(re.search(r"line=8 state=\w+ trigger=level count=\d+ unclaimed=\d+ storms=[1-9]", lines),
+                   "the storm is shown", lines)
+            expect("line=8 user=deaf owner=provoke mode=exclusive" in lines, "and whose", lines)
+            storms = m.ask("cat /irq/storms").text()
+            expect(re.search(r"line=8 owner=provoke cause=unclaimed interrupts=1000 pause_ms=\d{2,}",
+                             storms), "records", storms)
+            expect("storm, 1000 unclaimed interrupts: paused" in m.ask("log").text(), "in the log")
+            if smp > 1:
+                expect(m.ask("echo /irq/ctl affinity 8 2-3").ok, "it goes elsewhere")
+                expect(m.ask("echo /irq/ctl resume 8").ok, "and on")
+                expect("affinity=2-3" in m.ask("cat /irq/lines").text(), "as told")
+                time.sleep(0.3)
+                counts = m.ask("cat /irq/counts").text()
+                expect(re.search(r"cpu=[23] line=8 count=", counts), "CPU 2 or 3 takes it", counts)
+            bad = m.ask("echo /irq/ctl affinity 9 0").text()
+            expect("detail=free-line" in bad, "a line that nobody has", bad)
+            m.poweroff()
+    return test
+
+
 def corrupt_archive(damage):
     def test():
         out = built("server")
@@ -105,8 +134,8 @@ def cut(data):
 
 
 def too_little_memory():
-    """1.6 MiB do not hold the server's image with a log of 256 KiB."""
-    code, text = runs_to_end(built("server", extra="LOG_KIB=256"), mem="1600K")
+    """2 MiB do not hold the server's image with a log of 256 KiB."""
+    code, text = runs_to_end(built("server", extra="LOG_KIB=256"), mem="2M")
     expect(code == INIT_FAILED, "a defined exit", f"{code}\n{text[-800:]}")
     expect("cannot boot: too little RAM" in text, "the message names it", text[-800:])
 
@@ -124,24 +153,30 @@ def unknown_words():
         m.poweroff()
 
 
-SMP = "SMP=y FAULT_INJECTION=y PROVOKE=y"
+SMP = "FAULT_INJECTION=y PROVOKE=y"
 
 
 def has_cpu(lines, words):
     return any(line.startswith(words + " ") for line in lines)
 
 
-def mute_cpu():
-    """A CPU that does not answer is reported and left out; the others run."""
-    with boots(built("server", extra=SMP), smp=4, append="helix.fault=cpu.start:2") as m:
-        expect(re.search(r"cpu 2 does not come up", m.banner + m.ask("log").text()),
-               "it is reported", m.banner)
-        cpus = m.ask("cat /proc/cpus").body
-        expect("present=4 running=3" in cpus, "three run", str(cpus[:1]))
-        expect(has_cpu(cpus, "cpu=2 state=left-out"), "its state tells", str(cpus))
-        expect(has_cpu(cpus, "cpu=3 state=online"), "the next one is started all the same",
-               str(cpus))
-        expect(m.poweroff() == 0x10, "poweroff leaves with 0x10")
+def lost_cpu(fault, why):
+    """A CPU that does not come is reported and left out, harms nobody when it wakes after all, and
+    the others run."""
+    def test():
+        with boots(built("server", extra=SMP), smp=4, append=f"helix.fault={fault}") as m:
+            told = re.search(rf"cpu (\d) does not come up \({why}\): left out",
+                             m.banner + m.ask("log").text())
+            expect(told, "it is reported", m.banner)
+            cpus = m.ask("cat /proc/cpus").body
+            expect("present=4 running=3" in cpus, "three run", str(cpus[:1]))
+            for cpu in range(1, 4):
+                state = "left-out" if cpu == int(told.group(1)) else "online"
+                expect(has_cpu(cpus, f"cpu={cpu} state={state}"), f"cpu {cpu} is {state}", str(cpus))
+            for stacks in range(8):     # what it ran on, or might have, is used by others now
+                expect(m.ask("ls /proc").ok, "it goes on")
+            expect(m.poweroff() == 0x10, "poweroff leaves with 0x10")
+    return test
 
 
 def fewer_cpus():
@@ -165,6 +200,36 @@ def panic_elsewhere(kind, who):
         expect(len(re.findall(r"PANIC: ", text)) == 1, "one report", text[-2500:])
         expect(re.search(rf"PANIC: provoked on cpu {who}", text), "it names the CPU", text[-2500:])
         expect("cpus: 3 others stopped, 0 did not" in text, "the others stopped", text[-2500:])
+    return test
+
+
+def whole_machine(kind, *patterns):
+    """The report tells of every CPU, also one that has interrupts off, of slots, modules and locks."""
+    def test():
+        code, text = runs_to_end(built("server", extra=SMP + " DEBUG_LOCKS=y"), smp=4,
+                                 append=f"helix.provoke={kind}")
+        expect(code == PANIC, f"exit code {PANIC:#x}", f"{code}\n{text[-1500:]}")
+        for pattern in (r"cpus: 3 others stopped, 0 did not", r"\nslots: .*scheduler=eevdf") + patterns:
+            expect(re.search(pattern, text), f"/{pattern}/", text[-4000:])
+    return test
+
+
+def kept_panic(firmware, cc="gcc", **options):
+    """A panic, a warm restart by the kernel, and the report of before in the kernel after it."""
+    def test():
+        out = built("server", extra=PROVOKE, cc=cc, targets="kernel" if firmware == "direct" else "iso")
+        with boots(out, firmware=firmware, append="helix.provoke=panic-once helix.panic=reboot",
+                   extra=("-action", "reboot=reset"), **options) as m:
+            text = m.banner
+            expect(text.count("PANIC: provoked with value 42") == 1, "one panic", text[-1500:])
+            last = m.ask("cat /log/last_panic").text()
+            for pattern in (r"PANIC: provoked with value 42",
+                            r"callers:\n(.*\n)*.*provoke\.c:\d+", r"log:\n"):
+                expect(re.search(pattern, last), f"/{pattern}/ is kept", last)
+            expect("ended in a panic: /log/last_panic" in m.ask("log").text(), "the log tells it")
+            expect(m.ask("echo /log/last_panic clear").ok, "it can be cleared")
+            expect("panic=none" in m.ask("cat /log/last_panic").text(), "and is gone then")
+            m.poweroff()
     return test
 
 
@@ -219,6 +284,13 @@ def tests():
         ("report: with KASLR", provoked("page-fault", profile="secure", **report)),
         ("report: double free is named", provoked("double-free", name=r"double free")),
         ("report: foreign free is named", provoked("foreign-free", name=r"foreign")),
+        ("report: past a large block", provoked(
+            "large-write-past", extra="HEAP_GUARDS=y", decoded=r"page not present",
+            which=r"heap: byte 20000 of the block of 20000 bytes at 0x[0-9a-f]+",
+            where=r"commit_large_write_past\+0x[0-9a-f]+ \(test/kernel/provoke/memory\.c:\d+\)")),
+        ("report: into a large block that was freed", provoked(
+            "large-use-after-free", extra="HEAP_GUARDS=y", decoded=r"page not present",
+            which=r"heap: (no block is there|byte \d+ of the block of \d+ bytes)")),
         ("report: lock order", provoked("lock-order", extra="DEBUG_LOCKS=y", name=r"inner|outer")),
     ]
     found += user_memory()
@@ -232,14 +304,29 @@ def tests():
             found.append((f"KASAN: {kind}, {cc}", provoked(
                 kind, cc=cc, extra="KASAN=y SANITIZE_STOP=y", report=r"(?i)kasan")))
     found += [
+        ("storm of a device at the prompt, 1 CPU", storm_at_the_prompt(1)),
+        ("storm of a device at the prompt, 4 CPUs", storm_at_the_prompt(4)),
         ("bad archive: magic", corrupt_archive(flip_magic)),
         ("bad archive: cut off", corrupt_archive(cut)),
         ("too little memory", too_little_memory),
         ("1 MiB is enough for minimal", one_mebibyte),
-        ("a CPU that does not answer", mute_cpu),
+        ("a CPU that does not answer, and wakes too late", lost_cpu("cpu.start:2", "no answer")),
+        ("a CPU that begins and does not arrive in time",
+         lost_cpu("cpu.enter:2", "began and did not end")),
         ("fewer CPUs than there are", fewer_cpus),
         ("report: panic on CPU 1", panic_elsewhere("panic-cpu1", "1")),
         ("report: panic on all CPUs at once", panic_elsewhere("panic-all", "[0-3]")),
+        ("report: every CPU", whole_machine(
+            "panic", r"cpu 1: thread \d+ \S+, stopped by an interrupt\n  at 0x\w+ \S+\+.*\n  by ",
+            r"cpu 3: thread \d+ \S+, stopped by an interrupt\n  at ")),
+        ("report: a CPU with interrupts off", whole_machine(
+            "panic-deaf", r"cpu 1: thread \d+ \S+, stopped by an NMI\n  at 0x\w+ deaf_for_ever\+",
+            r"cpu 1 holds: deaf\n", r"cpu 2: thread \d+ \S+, stopped by an interrupt\n  at ")),
+        ("kept panic: direct", kept_panic("direct")),
+        ("kept panic: direct, 4 CPUs, 24 MiB", kept_panic("direct", smp=4, mem="24M")),
+        ("kept panic: direct, clang, 6 GiB", kept_panic("direct", cc="clang", mem="6G")),
+        ("kept panic: BIOS", kept_panic("bios")),
+        ("kept panic: UEFI, 4 CPUs", kept_panic("uefi", smp=4)),
         ("unknown kernel word", unknown_words),
         ("unknown provider", wrong_provider),
         ("console: garbage at full speed", garbage_at_full_speed),

@@ -13,6 +13,9 @@ NAMES = ("boot.to_main", "boot.to_prompt", "sched.yield", "sched.switch", "mutex
          "frames.buddy.pair", "fs.ramfs.open", "fs.ramfs.read1", "fs.ramfs.create", "vm.map", "vm.fault",
          "vm.fault.cow", "vm.switch")
 
+# What a call through a slot takes more than a direct one: nothing where no swap is built in.
+MAY_BE_0 = ("slot.call.scheduler", "slot.call.heap")
+
 
 def figures_of(out, **options):
     code, text = runs_to_end(out, timeout=240, icount=True,
@@ -33,7 +36,7 @@ def same_twice():
         got[figure["bench"]] = figure
         expect(figure["unit"] in ("insn", "bytes", "ratio"), "a unit", line)
         expect(figure["min"] <= figure["p50"] <= figure["p99"] <= figure["max"], "order", line)
-        expect(figure["max"] > 0, "a measured value", line)
+        expect(figure["max"] > 0 or figure["bench"] in MAY_BE_0, "a measured value", line)
     missing = [n for n in NAMES if n not in got]
     expect(not missing, "all figures are there", " ".join(missing))
 

@@ -39,7 +39,8 @@ def built(profile, extra="", cc="gcc", targets="kernel", arch="x86_64"):
         lock = _locks.setdefault(folder, threading.Lock())
     with lock:
         run = subprocess.run(["make", "-s", "-C", TOP, f"PROFILE={profile}", f"ARCH={arch}",
-                              f"CC={cc}", f"O={folder}", f"EXTRA={extra}"] + targets.split(),
+                              f"CC={cc}", f"O={folder}", f"EXTRA={extra}", "CCACHE=y"] +
+                             targets.split(),
                              capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if run.returncode:
         raise Failed(f"make {targets} for {name} ({cc}) failed:\n" +
@@ -62,7 +63,11 @@ def boots(out, **options):
 def runs_to_end(out, timeout=BOOT_S, **options):
     """Let the kernel leave by itself: its exit code and everything it printed."""
     with machine.Machine(out, **options) as m:
-        code = m.wait_end(timeout)
+        try:
+            code = m.wait_end(timeout)
+        except machine.NoAnswer as e:
+            raise Failed(f"{e}; the last it said:\n" +
+                         m.transcript.decode(errors="replace")[-1500:]) from e
         return code, m.transcript.replace(b"\r", b"").decode(errors="replace")
 
 

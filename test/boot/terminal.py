@@ -2,12 +2,16 @@
 """The console as a person at a terminal meets it: a real pseudo-terminal, real keys."""
 import os
 import re
+import shlex
+import subprocess
+import sys
 import tempfile
+import time
 
 import pexpect
 
 import machine
-from lib import Failed, built, expect
+from lib import Failed, TOP, built, expect
 
 UP, DOWN, LEFT, RIGHT = "\x1b[A", "\x1b[B", "\x1b[D", "\x1b[C"
 HOME, END, DELETE = "\x1b[H", "\x1b[F", "\x1b[3~"
@@ -96,8 +100,81 @@ def interrupted():
         expect("OK PING" in t.type("ping"), "the line after Ctrl-C starts empty")
 
 
+class Tmux:
+    """A real terminal of some width: what a person sees of its screen."""
+    def __init__(self, columns):
+        self.base = ["tmux", "-L", f"helix-{os.getpid()}-{columns}", "-f", "/dev/null"]
+        self.columns = columns
+        self.build = os.path.dirname(built("server"))
+
+    def __enter__(self):
+        run = [sys.executable, os.path.join(TOP, "scripts", "helix-run"), "--build",
+               self.build]
+        subprocess.run(self.base + ["new-session", "-d", "-x", str(self.columns), "-y", "16",
+                                    " ".join(map(shlex.quote, run))], check=True)
+        self.wait(lambda s: s.endswith("helix>"), "a prompt")
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(self.base + ["kill-server"], check=False)
+
+    def show(self):
+        """The screen, without blanks at the ends of rows and rows at the end."""
+        done = subprocess.run(self.base + ["capture-pane", "-p"], capture_output=True, check=True)
+        return "\n".join(r.rstrip() for r in done.stdout.decode().split("\n")).rstrip()
+
+    def cursor(self):
+        done = subprocess.run(self.base + ["display", "-p", "#{cursor_x} #{cursor_y}"],
+                              capture_output=True, check=True)
+        return tuple(map(int, done.stdout.split()))
+
+    def wait(self, good, what):
+        for _ in range(300):
+            if good(self.show()):
+                return
+            time.sleep(0.1)
+        raise Failed(f"{what} on a terminal of {self.columns} columns; it shows:\n{self.show()}")
+
+    def keys(self, *names):
+        subprocess.run(self.base + ["send-keys", *names], check=True)
+
+    def type(self, text):
+        subprocess.run(self.base + ["send-keys", "-l", text], check=True)
+
+
+def long_line(columns):
+    """A line longer than 40 columns: edited in its first row, at its end, and run."""
+    typed = "echo /log/none 0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ the end of it"
+
+    def rows(line):
+        line = "helix> " + line
+        return "\n".join(line[i:i + columns].rstrip() for i in range(0, len(line), columns))
+
+    with Tmux(columns) as t:
+        def shows(line, cursor):
+            t.wait(lambda s: s.endswith(rows(line)) and s.count("helix>") == 1, repr(line))
+            _, y = t.cursor()
+            first = t.show().split("\n").index(rows(line).split("\n")[0])
+            at = 7 + cursor
+            expect((at % columns, first + at // columns) == t.cursor(), f"the cursor at {cursor}",
+                   f"{t.cursor()}, the prompt in row {first}, {y}")
+
+        t.type(typed)
+        shows(typed, len(typed))
+        t.keys("Left", "Left", "X", "Home")
+        shows(typed[:-2] + "X" + typed[-2:], 0)
+        t.type("YY")
+        shows("YY" + typed[:-2] + "X" + typed[-2:], 2)
+        t.keys("BSpace", "BSpace", "End", "C-w", "C-w", "BSpace")
+        shows(typed[:-6], len(typed) - 6)
+        t.keys("Home", "Enter")
+        t.wait(lambda s: rows(typed[:-6]) + "\nERR ECHO" in s, "an answer below the line")
+
+
 def tests():
     return [
+        ("terminal: long line, 40 columns", lambda: long_line(40)),
+        ("terminal: long line, 132 columns", lambda: long_line(132)),
         ("terminal: plain line", executed("ping", "OK PING")),
         ("terminal: Backspace", executed("pinx" + BACKSPACE + "g", "OK PING")),
         ("terminal: Left inserts", executed("pig" + LEFT + "n", "OK PING")),

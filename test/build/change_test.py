@@ -108,6 +108,22 @@ class Rooms(unittest.TestCase):
             self.assertNotIn("fs_cpiofs", rooms)
             self.build(tree, "minimal", place)
 
+    def test_modules_fit_their_kernel_after_a_change_of_a_header(self):
+        def words(*path):
+            return set(re.findall(rb"x86_64-[0-9a-f]{16}", lib.read(*path, mode="rb")))
+
+        with tempfile.TemporaryDirectory(prefix="helix-header-") as place:
+            tree, seen = lib.copy_tree(os.path.join(place, "t")), []
+            for text in ("", "extern int hx_one_more;\n"):
+                with open(os.path.join(tree, "hal", "include", "hx", "hal", "trap.h"), "a") as f:
+                    f.write(text)
+                out = os.path.join(self.build(tree, "server", place), "out")
+                seen.append(words(out, "helix-kernel"))
+                self.assertEqual(len(seen[-1]), 1)
+                for name in os.listdir(os.path.join(out, "modules")):
+                    self.assertEqual(words(out, "modules", name), seen[-1], name)
+            self.assertNotEqual(seen[0], seen[1])
+
     def test_a_higher_floor_cannot_be_used(self):
         with tempfile.TemporaryDirectory(prefix="helix-floor-") as place:
             tree = lib.copy_tree(os.path.join(place, "t"))

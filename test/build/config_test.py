@@ -63,6 +63,20 @@ class Config(unittest.TestCase):
         self.refused(GOOD + "# CONFIG_HEAP_BUMP is not set\n", "no kernel heap is chosen",
                      "CONFIG_HEAP_SLAB=y")
 
+    def test_a_part_becomes_a_module_only_where_modules_are(self):
+        self.refused(GOOD + "CONFIG_SCHED_RR=m\n", "config:2: CONFIG_SCHED_RR=m", "needs MODULES")
+        more = GOOD + "CONFIG_FS_VFS=y\nCONFIG_MODULES=y\n"
+        self.assertEqual(self.check(more + "CONFIG_SCHED_RR=m\n").returncode, 0)
+
+    def test_only_some_kinds_have_modules(self):
+        more = GOOD + "CONFIG_FS_VFS=y\nCONFIG_MODULES=y\n"
+        self.refused(more + "CONFIG_FS_RAMFS=m\n", "CONFIG_FS_RAMFS=m: only y or n")
+
+    def test_a_module_does_not_boot(self):
+        more = "CONFIG_FS_VFS=y\nCONFIG_MODULES=y\nCONFIG_SCHED_RR=m\n"
+        self.refused(more, "no scheduler is chosen")
+        self.refused(GOOD + more + "CONFIG_SCHED_DEFAULT_RR=y\n", "CONFIG_SCHED_DEFAULT_RR=y")
+
     def test_a_computed_symbol_cannot_be_set(self):
         self.refused(GOOD + "CONFIG_ARCH_HOST=y\n", "ARCH_HOST cannot be set")
 

@@ -68,6 +68,11 @@ def copy_tree(to, leave_out=()):
         if not path.startswith(tuple(leave_out)):
             os.makedirs(os.path.dirname(os.path.join(to, path)), exist_ok=True)
             shutil.copy2(os.path.join(TOP, path), os.path.join(to, path), follow_symlinks=False)
+    # And the sources of foreign libraries, as scripts/setup would unpack them.
+    for folder in os.listdir(os.path.join(TOP, "subprojects")):
+        if os.path.isdir(os.path.join(TOP, "subprojects", folder)) and folder != "packagefiles":
+            shutil.copytree(os.path.join(TOP, "subprojects", folder),
+                            os.path.join(to, "subprojects", folder))
     return to
 
 

@@ -13,8 +13,10 @@ BOTH_MIB, BIOS_MIB = 12, 6
 
 def digests(out):
     found = {}
-    for name in sorted(os.listdir(out)):
-        found[name] = hashlib.sha256(lib.read(out, name, mode="rb")).hexdigest()
+    for folder, _, names in sorted(os.walk(out)):
+        for name in sorted(names):
+            path = os.path.relpath(os.path.join(folder, name), out)
+            found[path] = hashlib.sha256(lib.read(out, path, mode="rb")).hexdigest()
     return found
 
 
@@ -36,7 +38,8 @@ class Reproducible(unittest.TestCase):
     def test_gcc_gives_the_same_bytes_in_another_folder(self):
         products = self.two_builds("server", "gcc")
         for name in ("helix-kernel", "helix-kernel.debug", "helix-kernel.map", "helix-kernel.sym",
-                     "boot.cpio", "helix.iso", "helix.img", "config", "size.json", "sbom.json"):
+                     "boot.cpio", "helix.iso", "helix.img", "config", "size.json", "sbom.json",
+                     "modules/sched_rr.hko"):
             self.assertIn(name, products)
 
     def test_clang_gives_the_same_bytes_in_another_folder(self):

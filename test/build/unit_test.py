@@ -19,3 +19,16 @@ class Unit(unittest.TestCase):
 
     def test_teaching(self):
         self.check("teaching")
+
+
+class Soak(unittest.TestCase):
+    weight = 2
+
+    def test_what_needs_no_machine(self):
+        """`make soak` in short: the simulator is built and takes events, every heap is traced."""
+        run = lib.make("soak-host", "SCHEDSIM_EVENTS=2000", "HX_HEAP_STEPS=3000")
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        for heap in ("bump", "firstfit", "pool", "slab", "tlsf"):
+            self.assertRegex(run.stdout, rf"(?m)^# {heap} +3000 operations$")
+        self.assertRegex(run.stdout, r"(?m)^5 passed, 0 failed$")
+        self.assertRegex(run.stdout, r"2,?000 events")

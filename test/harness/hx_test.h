@@ -81,6 +81,8 @@ void hx_test_console_type(const char *text);	/* not copied */
  * kernel's command line: .cmdline = "helix.slot.heap=slab".
  */
 void hx_test_machine(size_t mem_bytes);
+/* The same with the slab heap and buddy frames, whatever else is linked in. */
+void hx_test_machine_usual(size_t mem_bytes);
 void hx_test_machine_with(const struct hx_host_params *params);
 void hx_test_start(const char *components);
 /* Down in reverse order, and off. Fails the test if a mask, lock or preemption was left behind. */

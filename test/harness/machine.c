@@ -140,12 +140,23 @@ static void take_down(void)
 	}
 }
 
+/* Nothing is held, masked or nested. */
+static bool is_in_order(const struct hx_host_cpu *host, const struct hx_percpu *cpu)
+{
+	return host->irq_on && host->save_depth == 0 && cpu->preempt_off == 0 &&
+	       cpu->irq_depth == 0 && cpu->locks_held == 0;
+}
+
 static int switch_on(const struct hx_host_params *params)
 {
 	const struct hx_boot_info *info;
 	int err;
 
-	/* A test that failed before it switched off must not take the next ones with it. */
+	/* A test that failed before it switched off must not take the next ones with it. What it
+	 * brought up remembers pages of a machine that is about to vanish: down with it, unless the
+	 * test holds a lock or the like, with which that could not end. */
+	if (is_in_order(&hx_host_cpu, hx_percpu()))
+		take_down();
 	n_up = 0;
 	hx_host_stop();
 	err = hx_host_start(params, &info);
@@ -192,8 +203,7 @@ int hx_test_machine_stop(void)
 
 	take_down();
 	hx_host_stop();
-	if (host.irq_on && host.save_depth == 0 && cpu.preempt_off == 0 && cpu.irq_depth == 0 &&
-	    cpu.locks_held == 0)
+	if (is_in_order(&host, &cpu))
 		return 0;
 	print_error("left behind: interrupts %s, %u saves open, preemption off %u times, "
 		    "interrupt depth %u, locks held %#x\n", host.irq_on ? "on" : "off",
@@ -214,6 +224,15 @@ void hx_test_machine(size_t mem_bytes)
 {
 	hx_test_machine_with(&(struct hx_host_params){ .mem_bytes = mem_bytes,
 						       .seed = hx_test_seed() });
+}
+
+void hx_test_machine_usual(size_t mem_bytes)
+{
+	const struct hx_host_params params = {
+		.mem_bytes = mem_bytes, .cmdline = "helix.slot.heap=slab helix.slot.frames=buddy",
+	};
+
+	hx_test_machine_with(&params);
 }
 
 void hx_test_start(const char *components)

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Run the host tests of a build folder and count single test cases.
 
-    run.py BUILD [--suite unit|contract] [--jobs N] [--timeout SECONDS] [--list] [GLOB...]
+    run.py BUILD [--suite unit|contract] [--jobs N] [--timeout SECONDS] [--list] [--remarks] [GLOB...]
 
 Prints one TAP stream on standard output: a line per test case, named <program>: <case>, and the
-output of programs that failed as comments. The last line is the summary, "N passed, N failed".
+output of programs that failed as comments, with --remarks also the lines "# …" that those which
+passed printed. The last line is the summary, "N passed, N failed".
 A program that dies, or whose plan and lines do not agree, is a failed case of its own.
 Exit status: 0 all passed; 1 some failed; 2 usage, or a pattern that means no test.
 """
@@ -93,7 +94,7 @@ def read_list(build):
         sys.exit(f"run.py: {path} is not there: configure with -Darch=host -Dtests=true")
 
 
-def report(outcome, number):
+def report(outcome, number, remarks):
     """TAP lines of one program; returns the next number and what passed, failed and was skipped."""
     passed = failed = skipped = 0
     for ok, name, skip in outcome.cases:
@@ -105,9 +106,11 @@ def report(outcome, number):
         number += 1
         failed += 1
         print(f"not ok {number} - {outcome.name}: {outcome.broken}")
-    if failed:
-        for line in outcome.output.splitlines():
+    for line in outcome.output.splitlines():
+        if failed:
             print(f"#   {line}")
+        elif remarks and line.startswith("# ") and not GROUP.match(line):
+            print(line)
     sys.stdout.flush()
     return number, passed, failed, skipped
 
@@ -120,6 +123,7 @@ def main():
     ap.add_argument("--jobs", type=int, default=2)
     ap.add_argument("--timeout", type=float, default=120)
     ap.add_argument("--list", action="store_true", help="only name the programs")
+    ap.add_argument("--remarks", action="store_true", help="what programs that passed remark, too")
     args = ap.parse_args()
 
     chosen = [(name, path) for suite, name, path in read_list(args.build)
@@ -137,7 +141,7 @@ def main():
     print("TAP version 13")
     with concurrent.futures.ThreadPoolExecutor(max_workers=args.jobs) as pool:
         for outcome in pool.map(lambda t: run(t[0], t[1], args.timeout), chosen):
-            number, *counts = report(outcome, number)
+            number, *counts = report(outcome, number, args.remarks)
             totals = [a + b for a, b in zip(totals, counts)]
             if counts[1]:
                 bad.append(outcome.name)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LARGE = 256 * 1024
 TAGS = ("Returns:", "Context:", "Locks:", "Owner:", "Cost:", "Source:")
 WORDS = re.compile(r"\b(TODO(?!\(issue-\d+\))|FIXME|XXX|HACK|stub(bed)?|placeholder|"
                    r"not (yet )?implemented|for now|dummy)\b", re.I)
@@ -167,8 +168,23 @@ def kconfig_help():
     return wrong
 
 
+def large():
+    """Nothing large is in git, and no source of others."""
+    run = subprocess.run(["git", "-C", TOP, "ls-files"], capture_output=True, text=True, check=True)
+    wrong = []
+    for path in run.stdout.split("\n"):
+        full = os.path.join(TOP, path)
+        if not path or not os.path.isfile(full):
+            continue
+        if os.path.getsize(full) > LARGE:
+            wrong.append(f"{path}: {os.path.getsize(full)} bytes")
+        if re.search(r"\.(tar(\.\w+)?|tgz|zip|deb)$", path):
+            wrong.append(f"{path}: an archive")
+    return wrong
+
+
 CHECKS = (doc_comments, listed_errors, spdx, lengths, functions, conditionals, words, rooms,
-          kconfig_help)
+          kconfig_help, large)
 
 
 def main():

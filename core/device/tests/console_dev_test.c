@@ -10,13 +10,17 @@
 #include <hx/core/log.h>
 #include <hx/core/names.h>
 
+#include "../device_priv.h"
+
 #define RX_TEXT	"typed"
 
 static char got_a[256], got_b[256];
+static unsigned n_pieces;
 
 static void write_a(struct hx_console_dev *d, const char *bytes, size_t n)
 {
 	strncat(got_a, bytes, n);
+	n_pieces++;
 }
 
 static void write_b(struct hx_console_dev *d, const char *bytes, size_t n)
@@ -154,6 +158,31 @@ static void log_follows_the_active_device(void **state)
 	halt();
 }
 
+/* A device writes pieces whole: nobody's text comes between a line and its end. */
+static void lines_are_one_piece(void **state)
+{
+	char line[PIECE_BYTES + 8];
+
+	boot("");
+	assert_int_equal(hx_console_dev_register(&a), 0);
+	n_pieces = 0;
+	hx_console_dev_write_text("one\ntwo", 7);
+	assert_int_equal(n_pieces, 2);
+	assert_string_equal(got_a, "one\r\ntwo");
+	for (size_t n = PIECE_BYTES - 8; n < sizeof(line); n++) {
+		memset(line, 'x', n);
+		line[n - 1] = '\n';
+		got_a[0] = '\0';
+		n_pieces = 0;
+		hx_console_dev_write_text(line, n);
+		assert_int_equal(n_pieces, n < PIECE_BYTES ? 1 : 2);
+		assert_int_equal(strlen(got_a), n + 1);
+		assert_int_equal(strncmp(got_a, line, n - 1), 0);
+		assert_string_equal(got_a + n - 1, "\r\n");
+	}
+	halt();
+}
+
 static void node_shows_them(void **state)
 {
 	char text[512];
@@ -178,6 +207,7 @@ int main(void)
 		cmocka_unit_test(word_names_the_device),
 		cmocka_unit_test(incomplete_devices_are_refused),
 		cmocka_unit_test(log_follows_the_active_device),
+		cmocka_unit_test(lines_are_one_piece),
 		cmocka_unit_test(node_shows_them),
 	};
 

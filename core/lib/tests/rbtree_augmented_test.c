@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Augmented trees: after each of many random operations every node keeps the least value of its
- * subtree, computed anew by the definition.
+ * subtree, computed anew by the definition. And trees of many nodes at once: the same as if the
+ * nodes had been put in one by one.
  */
-#include <hx/core/rbtree.h>
+#include <hx/core/rbtree_build.h>
 
 #include "test_priv.h"
 
@@ -84,10 +85,57 @@ static void each_node_keeps_the_least_of_its_subtree(void **state)
 	}
 }
 
+/* Of n items, whose keys are sorted but for `breaks` places. */
+static void build(struct hx_rb_tree *t, unsigned n, unsigned breaks)
+{
+	struct hx_rb_node *chain = NULL;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		items[i] = (struct item){
+			.key = i / 3, .stamp = (unsigned)(test_random(&seed) % 1000), .in = true,
+		};
+	}
+	while (breaks-- > 0)
+		items[test_random(&seed) % n].key = test_random(&seed) % N_KEYS;
+	for (i = n; i-- > 0;) {
+		items[i].node.right = chain;
+		chain = &items[i].node;
+	}
+	hx_rb_init(t, item_less);
+	hx_rb_build(t, chain, n, item_less, update_least);
+}
+
+static void a_tree_of_a_chain_is_as_if_its_nodes_were_put_in_one_by_one(void **state)
+{
+	const struct hx_rb_node *node, *next;
+	struct hx_rb_tree t;
+	unsigned n, i, round;
+
+	for (round = 0; round < 8 * (N_ITEMS + 1); round++) {
+		n = round % (N_ITEMS + 1);
+		build(&t, n, n == 0 ? 0 : round / (N_ITEMS + 1) * n / 4);
+		assert_int_equal(hx_rb_check(&t), 0);
+		assert_int_equal(t.n_nodes, n);
+		for (i = 0, node = hx_rb_first(&t); node != NULL; node = next, i++) {
+			next = hx_rb_next(node);
+			if (next != NULL && item_of(next)->key == item_of(node)->key)
+				assert_true(item_of(next) > item_of(node));
+			assert_int_equal(item_of(node)->least, least_stamp(node));
+		}
+		assert_int_equal(i, n);
+		for (i = 0; i < n; i++) {
+			hx_rb_remove_augmented(&t, &items[i].node, update_least);
+			assert_int_equal(hx_rb_check(&t), 0);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_node_keeps_the_least_of_its_subtree),
+		cmocka_unit_test(a_tree_of_a_chain_is_as_if_its_nodes_were_put_in_one_by_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,8 @@
 #include "fake_uart.h"
 
 #include <hx/core/console_dev.h>
+#include <hx/core/failure.h>
+#include <hx/core/fault.h>
 #include <hx/core/lock.h>
 #include <hx/core/log.h>
 #include <hx/core/thread.h>
@@ -292,12 +294,38 @@ static void what_was_typed_before_is_kept(void **state)
 	assert_int_equal(teardown(NULL), 0);
 }
 
+/* Nobody else reads: what the reader gets it found by itself. */
+static void input_without_an_interrupt_is_found_and_told(void **state)
+{
+	struct hx_failure_counts before, after;
+	char buf[32];
+
+	hx_failure_counts(&before);
+	assert_int_equal(hx_fault_arm("serial.irq"), 0);
+	fake_uart_receive(&uart, "abc", 3);
+	assert_int_equal(dev->read(dev, buf, sizeof(buf), 50 * HX_NS_PER_MS), -HX_ETIMEDOUT);
+	assert_int_equal(dev->read(dev, buf, sizeof(buf), HX_FOREVER), 3);
+	assert_memory_equal(buf, "abc", 3);
+	hx_failure_counts(&after);
+	assert_int_equal(after.n_kind[HX_FAILURE_HARDWARE],
+			 before.n_kind[HX_FAILURE_HARDWARE] + 1);
+	/* The next ones come by interrupts again, and waiting for them is no failure. */
+	assert_int_equal(dev->read(dev, buf, sizeof(buf), 2 * HX_NS_PER_S), -HX_ETIMEDOUT);
+	fake_uart_receive(&uart, "d", 1);
+	assert_int_equal(dev->read(dev, buf, sizeof(buf), 0), 1);
+	hx_failure_counts(&after);
+	assert_int_equal(after.n_kind[HX_FAILURE_HARDWARE],
+			 before.n_kind[HX_FAILURE_HARDWARE] + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(sets_the_chip_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(sends, setup, teardown),
 		cmocka_unit_test_setup_teardown(receives, setup, teardown),
+		cmocka_unit_test_setup_teardown(input_without_an_interrupt_is_found_and_told, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(flood_is_bounded_and_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(polls_where_it_may_not_sleep, setup, teardown),
 		cmocka_unit_test_setup_teardown(log_goes_out_in_order, setup, teardown),

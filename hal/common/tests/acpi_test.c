@@ -191,6 +191,43 @@ static void malformed_madt_entries_are_refused(void **state)
 	assert_refused("APIC has a malformed entry");
 }
 
+/* Only eight bits reach a start-up interrupt, and 255 means everybody. */
+static void cpus_with_long_apic_ids_count_and_cannot_be_started(void **state)
+{
+	static const uint32_t ids[] = { 0xfe, 0xff, 0x100, 0x102, UINT32_MAX };
+	uint32_t bytes = 44;
+
+	build(0);
+	memset(view_bytes + MADT + 44, 0, FADT - MADT - 44);
+	for (unsigned i = 0; i < HX_ARRAY_LEN(ids); i++, bytes += 16) {
+		view_bytes[MADT + bytes] = 9;
+		view_bytes[MADT + bytes + 1] = 16;
+		put32(MADT + bytes + 4, ids[i]);
+		put32(MADT + bytes + 8, 1);
+	}
+	memcpy(view_bytes + MADT + bytes, "\x00\x08\x01\x02\x01\x00\x00\x00", 8);
+	bytes += 8;
+	put32(MADT + 4, bytes);
+	checksum(MADT, bytes, MADT + 9);
+	assert_int_equal(parse(), 0);
+	assert_int_equal(acpi.n_cpus, HX_ARRAY_LEN(ids) + 1);
+	assert_int_equal(acpi.n_apic_ids, 2);
+	assert_int_equal(acpi.apic_id[0], 0xfe);
+	assert_int_equal(acpi.apic_id[1], 2);
+}
+
+/* Started twice, one CPU would be waited for as two. */
+static void a_cpu_that_is_listed_twice_is_one(void **state)
+{
+	build(0);
+	/* The last entry is an x2APIC's with number 2; now number 0, as the first one. */
+	put32(MADT + MADT_BYTES - 8, 0);
+	checksum(MADT, MADT_BYTES, MADT + 9);
+	assert_int_equal(parse(), 0);
+	assert_int_equal(acpi.n_cpus, 1);
+	assert_int_equal(acpi.n_apic_ids, 1);
+}
+
 static void tables_out_of_sight_are_refused(void **state)
 {
 	build(0);
@@ -253,6 +290,8 @@ int main(void)
 		cmocka_unit_test(each_used_table_is_checked),
 		cmocka_unit_test(lying_lengths_are_refused),
 		cmocka_unit_test(malformed_madt_entries_are_refused),
+		cmocka_unit_test(cpus_with_long_apic_ids_count_and_cannot_be_started),
+		cmocka_unit_test(a_cpu_that_is_listed_twice_is_one),
 		cmocka_unit_test(tables_out_of_sight_are_refused),
 		cmocka_unit_test(hpet_behind_ports_is_refused),
 		cmocka_unit_test(fadt_without_a_reset_register_has_none),

@@ -155,6 +155,11 @@ int hx_vm_check(struct hx_vm_space *s)
 	return c.is_bad ? -HX_EBADMSG : 0;
 }
 
+static HX_COLD void thread_ends(void)
+{
+	hx_vm_attach(NULL);
+}
+
 static HX_COLD int vm_init(void)
 {
 	int err = vm_refs_init();
@@ -162,12 +167,18 @@ static HX_COLD int vm_init(void)
 	if (err != 0)
 		return err;
 	hx_trap_set_fault_handler(vm_handle_fault);
+	hx_thread_set_space_end(thread_ends);
+	if (HX_ENABLED(VM_USER))
+		hx_trap_set_user_upcall(vm_end_thread);
 	hx_debug("vm", "page tables of %u levels, %u tags", hx_mmu_levels(), hx_mmu_tags());
 	return 0;
 }
 
 static HX_COLD void vm_shutdown(void)
 {
+	if (HX_ENABLED(VM_USER))
+		hx_trap_set_user_upcall(NULL);
+	hx_thread_set_space_end(NULL);
 	hx_trap_set_fault_handler(NULL);
 	vm_refs_fini();
 }

@@ -9,7 +9,6 @@
 #include <hx/core/string.h>
 #include <hx/hal/boot_info.h>
 #include <hx/hal/cpu.h>
-#include <hx/vm/kva.h>
 
 #include "vm_priv.h"
 
@@ -81,6 +80,40 @@ HX_KTEST(vm_ending_a_space_gives_all_pages_back)
 	leave(t, s);
 	/* The heap may keep a slab that the space was in. */
 	hx_expect(t, hx_frames_n_free() + 8 >= n_free);
+}
+
+static int attach_and_end(void *arg)
+{
+	struct hx_vm_space *s = arg;
+
+	hx_vm_attach(s);
+	hx_vm_put(s);		/* the thread's reference is the last one */
+	return put_word(AT, 1);
+}
+
+HX_KTEST(vm_thread_that_ends_leaves_its_space)
+{
+	const struct hx_thread_params p = { .name = "ends", .fn = attach_and_end,
+					    .prio = HX_PRIO_DEFAULT };
+	uint64_t n_free = hx_frames_n_free();
+	uint32_t n_spaces = __atomic_load_n(&vm_n_spaces, __ATOMIC_RELAXED);
+
+	for (unsigned i = 0; i < 20; i++) {
+		struct hx_thread_params with = p;
+		struct hx_vm_space *s = enter(64 * HX_PAGE_SIZE, HX_VM_READ | HX_VM_WRITE,
+					      HX_VM_POPULATE);
+		struct hx_thread *thread;
+		int value;
+
+		hx_require(t, s != NULL);
+		hx_vm_attach(NULL);
+		with.arg = s;
+		hx_require(t, hx_thread_create(&with, &thread) == 0);
+		hx_expect(t, hx_thread_join(thread, HX_FOREVER, &value) == 0 && value == 0);
+	}
+	hx_expect(t, __atomic_load_n(&vm_n_spaces, __ATOMIC_RELAXED) == n_spaces);
+	/* What the heap and the stacks may keep is less than one of the spaces. */
+	hx_expect(t, hx_frames_n_free() + 64 >= n_free);
 }
 
 HX_KTEST(vm_clone_sees_what_was_and_not_what_comes)
@@ -356,50 +389,6 @@ HX_KTEST(vm_old_translations_are_never_used)
 	hx_vm_attach(NULL);
 	for (unsigned i = 0; i < N; i++)
 		hx_vm_put(s[i]);
-}
-
-/* More pages than are forgotten one by one: the whole TLB is started anew. */
-HX_KTEST(vm_large_kernel_range_is_unmapped)
-{
-	uintptr_t va;
-	hx_paddr_t pa;
-	unsigned flags;
-
-	hx_require(t, hx_kva_alloc(HX_AREA_HEAP, 100 * HX_PAGE_SIZE, HX_MAP_WRITE, &va) == 0);
-	memset((void *)va, 1, 100 * HX_PAGE_SIZE);
-	hx_expect(t, hx_mmu_protect(va, 100, HX_MAP_READ) == 0);
-	hx_expect(t, hx_mmu_query(va + 99 * HX_PAGE_SIZE, &pa, &flags) == 0 && flags == 0);
-	hx_expect(t, *(volatile char *)(va + 99 * HX_PAGE_SIZE) == 1);
-	hx_kva_free(va);
-}
-
-HX_KTEST(vm_kernel_ranges_have_guards)
-{
-	static const enum hx_area areas[] = { HX_AREA_HEAP, HX_AREA_MODULES };
-
-	for (unsigned i = 0; i < HX_ARRAY_LEN(areas); i++) {
-		uint64_t before = hx_kva_bytes(areas[i]);
-		uintptr_t a, b;
-		hx_paddr_t pa;
-		unsigned flags;
-
-		hx_require(t, hx_kva_alloc(areas[i], 3 * HX_PAGE_SIZE - 1, HX_MAP_WRITE, &a) == 0);
-		hx_require(t, hx_kva_alloc(areas[i], 1, HX_MAP_WRITE, &b) == 0);
-		hx_expect(t, b == a + 4 * HX_PAGE_SIZE);
-		hx_expect(t, *(volatile uint64_t *)(a + 2 * HX_PAGE_SIZE) == 0);
-		memset((void *)a, 0x5a, 3 * HX_PAGE_SIZE);
-		hx_expect(t, hx_mmu_query(a - 1, &pa, &flags) == -HX_ENOENT);
-		hx_expect(t, hx_mmu_query(b - 1, &pa, &flags) == -HX_ENOENT);
-		hx_expect(t, hx_mmu_query(b + HX_PAGE_SIZE, &pa, &flags) == -HX_ENOENT);
-		hx_expect(t, hx_mmu_protect(a, 1, HX_MAP_EXEC) == 0);
-		hx_expect(t, hx_mmu_query(a, &pa, &flags) == 0 && flags == HX_MAP_EXEC);
-		hx_expect(t, hx_mmu_protect(a, 1, HX_MAP_EXEC | HX_MAP_WRITE) == -HX_EINVAL);
-		hx_expect(t, hx_kva_bytes(areas[i]) == before + 4 * HX_PAGE_SIZE);
-		hx_kva_free(a);
-		hx_kva_free(b);
-		hx_expect(t, hx_mmu_query(a, &pa, &flags) == -HX_ENOENT);
-		hx_expect(t, hx_kva_bytes(areas[i]) == before);
-	}
 }
 
 struct largest {

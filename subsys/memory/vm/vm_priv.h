@@ -19,6 +19,7 @@
 #include <hx/core/rbtree.h>
 #include <hx/core/thread.h>
 #include <hx/hal/space.h>
+#include <hx/hal/umode.h>
 #include <hx/vm/vm.h>
 
 #define VM_LOWEST	((uintptr_t)64 << 10)	/* null pointers with offsets fault */
@@ -126,5 +127,8 @@ void vm_unmap_pages(struct hx_vm_space *s, const struct vm_region *r, uintptr_t 
 
 /* object.c: the page at an offset, made if need be; 0: there is none. */
 hx_paddr_t vm_object_page(struct hx_vm_object *o, uint64_t offset_bytes);
+
+/* ended.c, with CONFIG_VM_USER: the up-call of user mode's exceptions. */
+void vm_end_thread(struct hx_trap_frame *f, int err);
 
 #endif

@@ -5,6 +5,7 @@
  * one that never gives up stops all others.
  */
 #include <hx/core/sched_class.h>
+#include <hx/core/sched_state.h>
 #include <hx/sched/share.h>
 
 static int coop_init(struct hx_runq *rq)
@@ -42,3 +43,27 @@ const struct hx_sched_ops hx_sched_coop_ops = {
 	.steal = HX_ENABLED(ONE_CPU) ? NULL : coop_steal,
 };
 HX_SCHED_CLASS(hx_sched_coop_ops);
+
+/* ---- for a swap */
+
+static void coop_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+{
+	hx_sched_walk_list(&rq->ready, visit, arg);
+}
+
+static void coop_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+{
+	/* The order is all there is. */
+}
+
+static void coop_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+{
+	if (t->state == HX_THREAD_READY)
+		hx_list_push_back(&rq->ready, &t->run_link);
+}
+
+static const struct hx_sched_state_ops coop_state = {
+	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "coop",
+	.walk = coop_walk, .save = coop_save, .load = coop_load,
+};
+HX_SCHED_STATE(coop_state);

@@ -4,34 +4,22 @@
  * the neighbours: engine.c (what an intent means), queue.c (order), budget.c (limits), stats.c,
  * policy.c (rules), optimizer.c (learning).
  *
- * Housekeeping is one timer for all queues: it lets held threads go, has the rules look at some
- * threads, takes the load. Timers lie outside run queues in the order of locks, so none can be
- * armed where a thread is found out of budget; this one runs anyway, every tick while any thread
- * has a budget, else every 10 ms.
+ * Housekeeping is one timer for all queues, every 10 ms: it has the rules look at some threads and
+ * takes the load. Each queue has another one, which lets held threads go (budget.c).
  */
 #include <hx/core/heap.h>
 #include <hx/core/string.h>
 #include <hx/hal/timer.h>
 
-#include "dis_priv.h"
+#include "hot.h"
 
 struct hx_spinlock dis_lock = HX_SPINLOCK_INIT("dis", HX_RANK_LEAF);
-uint32_t dis_n_limited;
+uint32_t dis_n_limited, dis_n_io_blocked;
 static struct dis_queue *queues;	/* dis_lock; grows at boot */
-static unsigned n_queues;		/* dis_lock */
-static uint64_t promised_ppm;		/* dis_lock; of all CPUs together */
-static uint32_t n_io_blocked;		/* a */
-static hx_ns_t looked_ns;		/* the timer's own */
-static struct dis_thread *spare;	/* dis_lock; of the last thread that ended, or NULL */
 
 struct dis_queue *dis_queues(void)
 {
 	return queues;
-}
-
-unsigned dis_n_queues(void)
-{
-	return n_queues;
 }
 
 /* ---- time */
@@ -52,59 +40,60 @@ bool dis_expire(struct dis_thread *d, hx_ns_t now)
 	return over;
 }
 
-hx_ns_t dis_house(hx_ns_t now)
+/* Of those at the end of the list, which the rules have just looked at. */
+static struct hx_thread *find_astray(struct dis_queue *q)
 {
-	bool look = now - looked_ns >= DIS_HOUSE_NS;
+	struct hx_list *l = q->ready.prev;
+
+	for (unsigned n = 0; n < DIS_LOOKS_MAX && l != &q->ready; n++, l = l->prev) {
+		struct hx_thread *t = HX_LIST_ENTRY(l, struct dis_thread, ready)->t;
+
+		if ((t->cpus >> q->rq->cpu & 1) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+/* Who waits here and may not run here any more, because a rule says so, goes elsewhere. The run
+ * queue's lock is dropped for each. */
+static void dis_send_astray(struct dis_queue *q)
+{
+	struct hx_thread *t;
+
+	for (unsigned n = 0; !HX_ENABLED(ONE_CPU) && n < DIS_LOOKS_MAX; n++) {
+		t = find_astray(q);
+		if (t == NULL)
+			break;
+		hx_runq_send(q->rq, t);
+	}
+}
+
+void dis_house(hx_ns_t now)
+{
 	struct dis_queue *q;
 	hx_irqflags_t flags;
 
-	if (look) {
-		looked_ns = now;
-		dis_policy_sample();
-	}
+	dis_policy_sample();
 	for (q = queues; q != NULL; q = q->next) {
 		flags = hx_runq_lock(q->rq);
-		dis_release(q, now);
-		if (look) {
-			dis_stats_load(q, now);
-			dis_policy_look(q, now);
-		}
+		q->house_ns = now;
+		dis_rt_window(q, now);
+		dis_stats_load(q, now);
+		dis_policy_look(q, now);
+		dis_send_astray(q);
 		hx_runq_unlock(q->rq, flags);
 	}
-	return __atomic_load_n(&dis_n_limited, __ATOMIC_RELAXED) != 0 ? now + 1
-	       : now + DIS_HOUSE_NS;
 }
 
-static void on_timer(struct hx_timer *timer)
+void dis_on_house(struct hx_timer *timer)
 {
-	hx_timer_start(timer, dis_house(hx_now_ns()));
+	hx_ns_t now = hx_now_ns();
+
+	dis_house(now);
+	hx_timer_start(timer, now + DIS_HOUSE_NS);
 }
 
-static struct hx_timer house_timer = { .fn = on_timer };
-
-/* ---- memory */
-
-/* Threads come and go one after the other, mostly: the last one's memory is kept for the next. Not
- * more, so that what is in use at rest does not depend on what was before. */
-static struct dis_thread *take_spare(void)
-{
-	hx_irqflags_t flags = hx_spin_lock_irqsave(&dis_lock);
-	struct dis_thread *d = spare;
-
-	spare = NULL;
-	hx_spin_unlock_irqrestore(&dis_lock, flags);
-	return d;
-}
-
-static void give_back(struct dis_thread *d)
-{
-	hx_irqflags_t flags = hx_spin_lock_irqsave(&dis_lock);
-	struct dis_thread *before = spare;
-
-	spare = d;
-	hx_spin_unlock_irqrestore(&dis_lock, flags);
-	hx_free(before);
-}
+static struct hx_timer house_timer = { .fn = dis_on_house };
 
 /* ---- queues come and go */
 
@@ -123,17 +112,15 @@ static int dis_init(struct hx_runq *rq)
 		return err;
 	}
 	dis_queue_init(q, rq);
-	q->load_since_ns = q->idle_since_ns = q->rt_since_ns = hx_now_ns();
+	dis_release_init(q);
+	q->load_since_ns = q->rt_since_ns = q->house_ns = hx_now_ns();
 	rq->priv = q;
 	flags = hx_spin_lock_irqsave(&dis_lock);
 	q->next = queues;
 	queues = q;
-	n_queues++;
 	hx_spin_unlock_irqrestore(&dis_lock, flags);
 	if (first) {
-		promised_ppm = 0;
-		dis_n_limited = n_io_blocked = 0;
-		looked_ns = hx_now_ns();
+		dis_n_limited = dis_n_io_blocked = 0;
 		hx_timer_start(&house_timer, hx_now_ns() + DIS_HOUSE_NS);
 	}
 	return 0;
@@ -147,203 +134,171 @@ static void dis_fini(struct hx_runq *rq)
 	for (at = &queues; *at != q; at = &(*at)->next)
 		;
 	*at = q->next;
-	n_queues--;
 	hx_spin_unlock_irqrestore(&dis_lock, flags);
 	if (queues == NULL) {
 		hx_timer_cancel(&house_timer);
 		dis_policy_stop();
-		hx_free(take_spare());
+		dis_admit_stop();
 	}
+	hx_timer_cancel(&q->release);
 	hx_free(q);
 	rq->priv = NULL;
 }
 
-/* ---- threads come and go */
-
-/* Put a promise in the place of another one, if there is room: 95 % of each CPU. */
-static int promise(uint32_t *held_ppm, uint32_t want_ppm)
-{
-	hx_irqflags_t flags = hx_spin_lock_irqsave(&dis_lock);
-	uint64_t sum = promised_ppm - *held_ppm + want_ppm;
-	bool fits = want_ppm <= *held_ppm ||
-		    (want_ppm <= DIS_RT_PERMILLE * 1000 &&
-		     sum <= (uint64_t)DIS_RT_PERMILLE * 1000 * n_queues);
-
-	if (fits) {
-		promised_ppm = sum;
-		*held_ppm = want_ppm;
-	}
-	hx_spin_unlock_irqrestore(&dis_lock, flags);
-	return fits ? 0 : -HX_ENOSPC;
-}
-
-static void retire(struct hx_thread *t)
-{
-	struct dis_thread *d = dis_of(t);
-
-	if (promise(&d->promised_ppm, 0) == 0 && d->limited)
-		__atomic_fetch_sub(&dis_n_limited, 1, __ATOMIC_RELAXED);
-	if (d->counted_io)
-		__atomic_fetch_sub(&n_io_blocked, 1, __ATOMIC_RELAXED);
-	t->sched_priv[0] = 0;
-	give_back(d);
-}
-
-static int dis_admit(struct hx_thread *t, const struct hx_intent *want)
-{
-	struct dis_thread *d = dis_of(t);
-	int err;
-
-	if (want == NULL) {
-		retire(t);
-		return 0;
-	}
-	if (t->intent != NULL) {
-		err = promise(&d->promised_ppm, dis_promise_ppm(want));
-	} else {
-		d = take_spare();
-		if (d == NULL)
-			d = hx_alloc(sizeof(*d));
-		if (d == NULL)
-			return -HX_ENOMEM;
-		memset(d, 0, offsetof(struct dis_thread, fired_ms));
-		d->t = t;
-		d->where = DIS_NOWHERE;
-		dis_policy_forget(d);
-		err = promise(&d->promised_ppm, dis_promise_ppm(want));
-		if (err != 0) {
-			give_back(d);
-			return err;
-		}
-		t->sched_priv[0] = (uintptr_t)d;
-		d->learned.behaviour = DIS_MIXED;
-		d->s.born_ns = d->s.window_ns = d->s.ready_ns = hx_now_ns();
-		dis_engine(d, want);	/* the first thread of all runs without an enqueue */
-		dis_account_change(d, d->s.born_ns);
-	}
-	/* The next tick, not in 10 ms: it may be held by then. */
-	if (err == 0 && (want->budget_kind != HX_BUDGET_UNLIMITED || want->deadline_ns != 0))
-		hx_timer_start(&house_timer, hx_now_ns());
-	return err;
-}
-
 /* ---- the hot path */
 
-static void charge(struct dis_queue *q, struct dis_thread *d, uint64_t ran_ns, hx_ns_t now)
+static inline void charge(struct dis_queue *q, struct dis_thread *d, uint64_t ran_ns)
 {
-	dis_stats_ran(d, ran_ns, now);
+	d->s.ran_ns += ran_ns;
 	q->busy_ns += ran_ns;
 	d->used_ns += ran_ns;
 	if (HX_LIKELY(d->p.band == DIS_FAIR))
 		d->v += (uint64_t)((unsigned __int128)ran_ns * d->p.inverse >> 22);
-	if (HX_UNLIKELY(now - q->rt_since_ns >= DIS_RT_WINDOW_NS)) {
-		q->rt_since_ns = now;
-		q->rt_used_ns = 0;
-	}
-	if (d->p.band == DIS_RT && d->p.class != HX_INTENT_CRITICAL)
-		q->rt_used_ns += ran_ns;
-	if (HX_UNLIKELY(d->p.quota_ns != 0))
+}
+
+/* What is not plain may have a budget besides, or be real time. */
+static void charge_limits(struct dis_queue *q, struct dis_thread *d, uint64_t ran_ns, hx_ns_t now)
+{
+	dis_rt_charge(q, d, ran_ns);
+	if (d->p.quota_ns != 0)
 		dis_account_charge(d, ran_ns, now);
 }
 
-/* A thread that has just become ready, for the first time or again. */
-static void awaken(struct dis_thread *d, enum hx_enqueue_why why, hx_ns_t now)
+/* It waits no more. Its parameters are to be made anew: rules, a priority, a boost that ended. */
+static HX_NOINLINE void renew(struct dis_thread *d, hx_ns_t now)
 {
-	/* What admit made of the default is right still: that one is constant. */
-	bool anew = (why == HX_ENQUEUE_NEW && d->t->intent != &hx_intent_default) ||
-		    d->p.thread_prio != d->t->prio ||
-		    d->p.thread_slice_ns != d->t->slice_ns;
-
-	if (why == HX_ENQUEUE_WAKE)
-		dis_stats_woken(d, now);
-	if (d->counted_io) {
-		d->counted_io = false;
-		__atomic_fetch_sub(&n_io_blocked, 1, __ATOMIC_RELAXED);
-	}
-	if (HX_UNLIKELY(d->generation != dis_policy_generation)) {
+	if (d->generation != dis_policy_generation)
 		dis_policy_forget(d);
-		anew = true;
-	}
-	if (HX_UNLIKELY((d->boost_until_ns | d->throttle_until_ns) != 0))
-		anew |= dis_expire(d, now);
-	if (anew) {
-		dis_engine(d, d->t->intent);
-		dis_account_change(d, now);
-	}
-	d->used_ns = 0;
-	dis_account_begin(d, now);
+	dis_expire(d, now);
+	dis_engine(d, d->t->intent);
+	dis_account_change(d, now);
 }
 
-static void dis_enqueue(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueue_why why)
+/* A new thread. What admit made of the default is right still: that one is constant. */
+static bool is_special(const struct dis_thread *d)
 {
-	struct dis_queue *q = rq->priv;
-	struct dis_thread *d = dis_of(t);
-	hx_ns_t now = q->now_ns;
+	return d->t->intent != &hx_intent_default || d->p.thread_prio != d->t->prio ||
+	       d->p.thread_slice_ns != d->t->slice_ns;
+}
 
+/* Statistics, rules and budget of a thread that has just become ready, new or again. A change of
+ * its priority was told by changed, one of its slice is found by tick. */
+static inline void awaken(struct dis_thread *d, enum hx_enqueue_why why, hx_ns_t now)
+{
 	d->why = (uint8_t)why;
-	if (why == HX_ENQUEUE_WAKE || why == HX_ENQUEUE_NEW) {
-		now = hx_now_ns();
-		q->now_is_fresh = false;
-		awaken(d, why, now);
-	} else if (why == HX_ENQUEUE_CHANGE || why == HX_ENQUEUE_MOVE) {
-		now = hx_now_ns();
-	} else if (why == HX_ENQUEUE_PREEMPT) {
-		if (d->force_turn || ((d->p.flags & HX_INTENT_COOPERATIVE) &&
-				      q->n_class[d->p.class] != 0))
-			why = HX_ENQUEUE_YIELD;
-	} else {
-		d->used_ns = 0;
+	if (why == HX_ENQUEUE_WAKE)
+		dis_stats_woken(d, now);
+	else if (is_special(d))
+		renew(d, now);
+	if (HX_UNLIKELY(d->counted_io)) {
+		d->counted_io = false;
+		__atomic_fetch_sub(&dis_n_io_blocked, 1, __ATOMIC_RELAXED);
 	}
+	if (HX_UNLIKELY(d->generation != dis_policy_generation ||
+			(d->boost_until_ns | d->throttle_until_ns) != 0))
+		renew(d, now);
+	d->used_ns = 0;
 	d->force_turn = false;
-	if (why != HX_ENQUEUE_CHANGE)
-		d->s.ready_ns = now;
+	d->s.ready_ns = now;
+}
+
+static HX_NOINLINE void enqueue_woken(struct dis_queue *q, struct dis_thread *d,
+				      enum hx_enqueue_why why)
+{
+	hx_ns_t now = hx_now_ns();
+
+	dis_end_idle(q, now);
+	awaken(d, why, now);
+	if (HX_LIKELY(d->p.plain && d->home == q)) {
+		dis_fair_place_woken(q, d);
+		dis_fair_insert(q, d);
+		return;
+	}
+	dis_account_begin(d, now);
 	dis_place(q, d, why, now);
 	dis_insert(q, d);
 }
 
+/* In turn with others although it did not ask for it: a rule, or its flag, says so. */
+static inline bool must_yield(const struct dis_queue *q, const struct dis_thread *d)
+{
+	return d->force_turn || ((d->p.flags & HX_INTENT_COOPERATIVE) &&
+				 q->n_class[d->p.class] != 0);
+}
+
+/* Back, without having waited for anything. */
+static HX_NOINLINE void enqueue_again(struct dis_queue *q, struct dis_thread *d,
+				      enum hx_enqueue_why why)
+{
+	hx_ns_t now = q->now_ns;	/* leave came just before, unless it was moved or changed */
+
+	d->why = (uint8_t)why;
+	if (why == HX_ENQUEUE_CHANGE || why == HX_ENQUEUE_MOVE)
+		dis_end_idle(q, now = hx_now_ns());
+	else if (why != HX_ENQUEUE_PREEMPT)
+		d->used_ns = 0;
+	else if (must_yield(q, d))
+		why = HX_ENQUEUE_YIELD;
+	d->force_turn = false;
+	if (why != HX_ENQUEUE_CHANGE)
+		d->s.ready_ns = now;
+	if (HX_LIKELY(d->p.plain)) {
+		dis_fair_place(q, d, why);
+		dis_fair_insert(q, d);
+	} else {
+		dis_place(q, d, why, now);
+		dis_insert(q, d);
+	}
+}
+
+static void dis_enqueue(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueue_why why)
+{
+	if (why == HX_ENQUEUE_WAKE || why == HX_ENQUEUE_NEW)
+		enqueue_woken(rq->priv, dis_of(t), why);
+	else
+		enqueue_again(rq->priv, dis_of(t), why);
+}
+
 static void dis_dequeue(struct hx_runq *rq, struct hx_thread *t)
 {
-	struct dis_queue *q = rq->priv;
-	struct dis_thread *d = dis_of(t);
-
-	d->lag = d->p.band == DIS_FAIR ? (int64_t)(d->v - dis_virtual_now(q)) : 0;
-	dis_remove(q, d);
+	dis_carry(rq->priv, dis_of(t));
+	dis_remove(rq->priv, dis_of(t));
 }
 
 static struct hx_thread *dis_pick(struct hx_runq *rq)
 {
 	struct dis_queue *q = rq->priv;
 	struct dis_thread *d = dis_first(q);
-	hx_ns_t now = q->now_is_fresh ? q->now_ns : hx_now_ns();
 
-	if (d == NULL)
+	if (HX_UNLIKELY(d == NULL))
 		return NULL;
-	if (!q->now_is_fresh && q->idle_in_io) {
-		q->iowait_ns += now - q->idle_since_ns;
-		q->idle_in_io = false;
+	if (HX_LIKELY(d->p.plain)) {
+		dis_fair_remove(q, d);
+	} else {
+		dis_remove(q, d);
+		dis_account_watch(q, d);
 	}
-	q->now_is_fresh = false;
-	dis_remove(q, d);
-	dis_stats_picked(d, now);
+	dis_stats_picked(d, q->now_ns);
 	q->curr = d;
 	return d->t;
 }
 
 /* A slice is over. Is there somebody to take turns with? Else another one begins. */
-static enum hx_tick end_slice(struct dis_queue *q, struct dis_thread *d, hx_ns_t now)
+static HX_NOINLINE enum hx_tick end_slice(struct dis_queue *q, struct dis_thread *d)
 {
+	bool is_last = d->p.band == DIS_IDLE || dis_is_overdrawn(d);
 	const struct dis_thread *rt = dis_rt_first(q);
 	bool turn;
 
 	dis_learn_slice(d);
-	if (d->p.band == DIS_RT) {
+	if (d->p.band == DIS_RT && !is_last) {
 		/* A promise has no slices: its budget ends its turn. */
 		turn = rt != NULL && rt->p.level <= d->p.level && !d->p.reserved;
 		if (!d->p.reserved)
-			d->deadline_ns = now + d->p.request_ns;
+			d->deadline_ns = hx_now_ns() + d->p.request_ns;
 	} else {
 		turn = rt != NULL || dis_fair_first(q) != NULL ||
-		       (d->p.band == DIS_IDLE && !hx_list_is_empty(&q->idle));
+		       (is_last && !hx_list_is_empty(&q->idle));
 	}
 	if (!turn) {
 		d->used_ns = 0;
@@ -353,36 +308,100 @@ static enum hx_tick end_slice(struct dis_queue *q, struct dis_thread *d, hx_ns_t
 }
 
 /* Reasons to give way within a slice. */
-static bool must_turn(const struct dis_queue *q, const struct dis_thread *d)
+static HX_NOINLINE bool must_turn(const struct dis_queue *q, const struct dis_thread *d)
 {
 	bool is_last = d->p.band == DIS_IDLE || dis_is_overdrawn(d);
-	const struct dis_thread *rt = dis_rt_first(q);
+	const struct dis_thread *rt = dis_rt_first(q), *fair = dis_fair_first(q);
 
 	if (d->force_turn || d->p.no_preempt)
 		return d->force_turn;
 	if (d->p.band == DIS_RT && !is_last)	/* its deadline may have moved */
 		return (rt != NULL && dis_comes_before(q, rt, d)) ||
-		       (dis_fair_first(q) != NULL && dis_rt_is_capped(q, d));
-	return rt != NULL || (is_last && dis_fair_first(q) != NULL) ||
+		       (fair != NULL && dis_rt_is_capped(q, d));
+	/* Who was woken and not clearly behind then may be so by now. */
+	return rt != NULL || (fair != NULL && (is_last || dis_comes_before(q, fair, d))) ||
 	       ((d->p.flags & HX_INTENT_COOPERATIVE) && q->n_class[d->p.class] != 0);
+}
+
+static inline enum hx_tick judge(struct dis_queue *q, struct dis_thread *d, uint64_t ran_ns)
+{
+	/* At the tick nearest to its end. */
+	if (d->used_ns + ran_ns / 2 >= d->p.slice_ns)
+		return end_slice(q, d);
+	if (d->p.plain && q->sum_w == 0 && hx_rb_first(&q->rt) == NULL && !d->force_turn)
+		return HX_TICK_GO_ON;	/* nobody is there to give way to */
+	return must_turn(q, d) ? HX_TICK_TURN : HX_TICK_GO_ON;
+}
+
+/* Its window is over? It is seen at the first tick after housekeeping, which reads the clock. */
+static inline bool window_ends(const struct dis_queue *q, const struct dis_thread *d)
+{
+	return (int64_t)(q->house_ns - d->s.window_ns) >= (int64_t)DIS_WINDOW_NS;
+}
+
+static HX_NOINLINE enum hx_tick tick_rarely(struct dis_queue *q, struct dis_thread *d,
+					    uint64_t ran_ns)
+{
+	hx_ns_t now = hx_now_ns();
+
+	if (!d->p.plain) {
+		charge_limits(q, d, ran_ns, now);
+		if (dis_is_out(d))
+			return HX_TICK_OFF;
+		dis_account_watch(q, d);
+	}
+	if (window_ends(q, d))
+		dis_stats_window_ends(d, now);
+	if (d->p.thread_slice_ns != d->t->slice_ns)
+		dis_engine(d, d->t->intent);
+	return judge(q, d, ran_ns);
 }
 
 static enum hx_tick dis_tick(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns)
 {
 	struct dis_queue *q = rq->priv;
 	struct dis_thread *d = dis_of(current);
-	hx_ns_t now = hx_now_ns();
 
 	q->curr = d;
-	charge(q, d, ran_ns, now);
-	if (HX_UNLIKELY(dis_is_out(d)))
-		return HX_TICK_OFF;
-	if (HX_UNLIKELY(d->p.thread_slice_ns != current->slice_ns))
-		dis_engine(d, current->intent);
-	/* At the tick nearest to its end. */
-	if (d->used_ns + ran_ns / 2 >= d->p.slice_ns)
-		return end_slice(q, d, now);
-	return must_turn(q, d) ? HX_TICK_TURN : HX_TICK_GO_ON;
+	charge(q, d, ran_ns);
+	if (HX_UNLIKELY(!d->p.plain || window_ends(q, d) ||
+			d->p.thread_slice_ns != current->slice_ns))
+		return tick_rarely(q, d, ran_ns);
+	return judge(q, d, ran_ns);
+}
+
+static inline bool someone_in_io(void)
+{
+	return __atomic_load_n(&dis_n_io_blocked, __ATOMIC_RELAXED) != 0;
+}
+
+static inline void block(struct dis_thread *d, hx_ns_t now)
+{
+	dis_stats_blocks(d, now);
+	if (HX_UNLIKELY((d->p.flags & HX_INTENT_IO_BOUND) ||
+			d->learned.behaviour == DIS_IO_BOUND)) {
+		d->counted_io = true;
+		__atomic_fetch_add(&dis_n_io_blocked, 1, __ATOMIC_RELAXED);
+	}
+}
+
+/* It is limited, or real time; it moves, or ends. */
+static HX_NOINLINE void leave_rarely(struct dis_queue *q, struct dis_thread *d, uint64_t ran_ns,
+				     enum hx_enqueue_why why)
+{
+	hx_ns_t now = hx_now_ns();
+
+	if (!d->p.plain)
+		charge_limits(q, d, ran_ns, now);
+	q->now_ns = now;
+	if (why >= HX_ENQUEUE_MOVE) {
+		if (why == HX_LEAVE_BLOCK)
+			block(d, now);
+		else if (why == HX_ENQUEUE_MOVE)
+			dis_carry(q, d);
+		q->idle_in_io = someone_in_io();
+	}
+	q->curr = NULL;
 }
 
 static void dis_leave(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns,
@@ -390,23 +409,18 @@ static void dis_leave(struct hx_runq *rq, struct hx_thread *current, uint64_t ra
 {
 	struct dis_queue *q = rq->priv;
 	struct dis_thread *d = dis_of(current);
-	hx_ns_t now = hx_now_ns();
 
-	charge(q, d, ran_ns, now);
-	q->now_ns = now;
-	q->now_is_fresh = true;
-	q->curr = NULL;
-	if (why < HX_LEAVE_BLOCK)
+	charge(q, d, ran_ns);
+	if (HX_UNLIKELY(!d->p.plain || (why >= HX_ENQUEUE_MOVE && why != HX_LEAVE_BLOCK))) {
+		leave_rarely(q, d, ran_ns, why);
 		return;
-	if (why == HX_LEAVE_BLOCK) {
-		dis_stats_blocks(d, now);
-		if ((d->p.flags & HX_INTENT_IO_BOUND) || d->learned.behaviour == DIS_IO_BOUND) {
-			d->counted_io = true;
-			__atomic_fetch_add(&n_io_blocked, 1, __ATOMIC_RELAXED);
-		}
 	}
-	q->idle_since_ns = now;
-	q->idle_in_io = __atomic_load_n(&n_io_blocked, __ATOMIC_RELAXED) != 0;
+	q->curr = NULL;
+	q->now_ns = hx_now_ns();
+	if (why == HX_LEAVE_BLOCK) {
+		block(d, q->now_ns);
+		q->idle_in_io = someone_in_io();	/* the CPU may idle now */
+	}
 }
 
 static bool dis_preempts(struct hx_runq *rq, const struct hx_thread *t,
@@ -417,7 +431,11 @@ static bool dis_preempts(struct hx_runq *rq, const struct hx_thread *t,
 
 static void dis_changed(struct hx_runq *rq, struct hx_thread *t)
 {
-	dis_reseat(rq->priv, dis_of(t), hx_now_ns());
+	struct dis_queue *q = rq->priv;
+
+	dis_reseat(q, dis_of(t), hx_now_ns());
+	if (dis_of(t) == q->curr)
+		dis_account_watch(q, q->curr);
 }
 
 /* Does d lose less by moving than other? Who says so itself, then who waits for longest: it has the
@@ -430,6 +448,13 @@ static bool moves_better(const struct dis_thread *d, const struct dis_thread *ot
 	return other == NULL || a > b || (a == b && d->s.ready_ns < other->s.ready_ns);
 }
 
+/* By what it asked for, which core checks, and by what rules add to that. */
+static bool may_go(const struct dis_thread *d, unsigned cpu)
+{
+	return hx_sched_may_move(d->t, cpu) && (d->p.flags & HX_INTENT_PINNED) == 0 &&
+	       (d->p.affinity >> cpu & 1) != 0;
+}
+
 /* Of the first 32 that may go. */
 static struct hx_thread *dis_steal(struct hx_runq *rq, unsigned cpu)
 {
@@ -440,8 +465,7 @@ static struct hx_thread *dis_steal(struct hx_runq *rq, unsigned cpu)
 
 	HX_LIST_FOREACH(l, &q->ready) {
 		d = HX_LIST_ENTRY(l, struct dis_thread, ready);
-		if (d->where == DIS_HELD || (d->p.flags & HX_INTENT_PINNED) ||
-		    cpu >= 64 || (d->p.affinity >> cpu & 1) == 0)
+		if (d->where == DIS_HELD || !may_go(d, cpu))
 			continue;
 		if (n++ == DIS_SCAN_MAX)
 			break;

@@ -28,6 +28,7 @@
 #ifndef HX_DIS_PRIV_H
 #define HX_DIS_PRIV_H
 
+#include <hx/config/hal_common.h>
 #include <hx/core/assert.h>
 #include <hx/core/list.h>
 #include <hx/core/rbtree.h>
@@ -40,6 +41,7 @@
 #define DIS_RT_WINDOW_NS	HX_NS_PER_S	/* real time gets RT_PERMILLE of each ... */
 #define DIS_RT_PERMILLE		950u		/* ... while others wait, and admits no more */
 #define DIS_WAKE_GRAIN_NS	HX_NS_PER_MS	/* a better claim than the running one by so much */
+#define DIS_WAKE_PART		4u	/* of its request is the first of a woken thread */
 #define DIS_HOUSE_NS		(10 * HX_NS_PER_MS)	/* the housekeeping timer */
 #define DIS_SLICE_MIN_NS	(100 * HX_NS_PER_US)
 #define DIS_SLICE_MAX_NS	(2 * HX_NS_PER_S)
@@ -66,12 +68,17 @@ struct dis_params {
 	uint8_t level;			/* 0..139 */
 	bool reserved;			/* runtime and deadline were promised */
 	int16_t urgency;		/* -100..127, before the level's own shift */
-	bool no_preempt, postpones;	/* postpones: an overrun moves the deadline (CBS) */
+	bool no_preempt;
+	bool postpones;			/* an overrun of a promise moves its deadline (CBS) */
+	bool borrows;			/* out of budget it runs on while nobody else wants to */
+	bool plain;			/* FAIR, no budget, no flag that counts in the order */
 	uint32_t flags;
 	uint32_t weight, inverse;	/* FAIR; inverse = 2^32 / weight */
 	uint64_t slice_ns;		/* turn of equals */
+	uint64_t own_slice_ns;		/* without what rules say and what was learned */
 	uint32_t thread_slice_ns;	/* the thread's own slice and priority that are in this */
 	uint8_t thread_prio;
+	uint64_t wake_ns;		/* the part of a request that a woken thread begins with */
 	uint64_t request_ns;		/* from a turn's beginning, or a release, to its deadline */
 	uint64_t affinity;
 	uint64_t quota_ns, period_ns;	/* quota 0: unlimited */
@@ -108,6 +115,8 @@ struct dis_stats {
 	uint32_t share_permille;	/* of one CPU; also an average */
 	uint32_t n_bursts, n_sleeps, n_intervals, n_slice_ends;
 	uint32_t n_deadlines, n_missed;
+	hx_ns_t sampled_ns;		/* the last burst that was taken ended then ... */
+	bool sampled;			/* ... and it is the last there was */
 };
 
 struct dis_learned {
@@ -129,7 +138,8 @@ struct dis_thread {
 	uint8_t why;			/* q enum hx_enqueue_why of the last enqueue */
 	struct dis_params p;		/* q */
 	uint64_t v, key;		/* q FAIR: virtual time, virtual deadline */
-	int64_t lag;			/* q while dequeued: virtual time less the queue's */
+	int64_t lag;			/* q while dequeued: virtual time less the queue's ... */
+	uint64_t rest;			/* ... and how far its deadline was from it */
 	hx_ns_t deadline_ns;		/* q RT: absolute */
 	uint64_t used_ns;		/* q of the slice */
 	struct dis_account account;	/* q */
@@ -142,7 +152,6 @@ struct dis_thread {
 	int32_t boost;			/* q added to the urgency until ... */
 	hx_ns_t boost_until_ns, throttle_until_ns;	/* q 0: none */
 	uint32_t throttle_percent;	/* q */
-	uint32_t promised_ppm;		/* d of one CPU */
 	bool limited;			/* q it counts in dis_n_limited */
 	bool fired_is_set;		/* q the next is filled in: rules looked */
 	uint32_t fired_ms[DIS_RULES_MAX];	/* q when each rule fired last */
@@ -153,20 +162,22 @@ struct dis_queue {
 	struct dis_queue *next;		/* d all queues */
 	struct hx_rb_tree rt, fair, held;	/* q */
 	struct hx_rb_tree lent;		/* q those of idle that only borrow, as held */
+	struct hx_timer release;	/* lets the first of held and lent go ... */
+	hx_ns_t release_ns;		/* q ... at that time; HX_FOREVER: it is not started */
 	struct dis_thread *soon[2];	/* q the first of FAIR, NULL at the end; not in the tree */
 	struct hx_list idle, ready;	/* q */
 	struct dis_thread *curr;	/* q who runs; NULL: idle, or not known yet */
-	hx_ns_t now_ns;			/* q of the last leave */
-	bool now_is_fresh;		/* q pick comes right after that leave */
+	hx_ns_t now_ns;			/* q of the last leave, or wake-up: pick comes after one */
 	uint64_t base;			/* q */
 	int64_t sum_wv;			/* q */
 	uint64_t sum_w;			/* q */
 	uint32_t n_class[HX_INTENT_CLASSES];	/* q */
+	hx_ns_t house_ns;		/* q of the last housekeeping */
 	hx_ns_t rt_since_ns;		/* q */
 	uint64_t rt_used_ns;		/* q */
 	/* Load. */
 	uint64_t busy_ns, iowait_ns;	/* q since load_since_ns */
-	hx_ns_t load_since_ns, idle_since_ns;	/* q */
+	hx_ns_t load_since_ns;		/* q */
 	bool idle_in_io;		/* q idle, while somebody waits for I/O */
 	uint32_t load_permille, iowait_permille;	/* q averages */
 };
@@ -189,21 +200,29 @@ const char *dis_class_name(unsigned class);
 const char *dis_flag_name(unsigned bit);
 #define DIS_FLAGS	14u
 
-/* ---- queue.c; run queue locked */
+/* ---- queue.c, and hot.h for what comes at every switch; run queue locked */
 void dis_queue_init(struct dis_queue *q, struct hx_runq *rq);
-uint64_t dis_virtual_now(const struct dis_queue *q);
 void dis_insert(struct dis_queue *q, struct dis_thread *d);
 void dis_remove(struct dis_queue *q, struct dis_thread *d);
-struct dis_thread *dis_first(struct dis_queue *q);
-struct dis_thread *dis_fair_first(const struct dis_queue *q);
-struct dis_thread *dis_rt_first(const struct dis_queue *q);	/* that may run now; NULL */
+void dis_rt_window(struct dis_queue *q, hx_ns_t now);
+void dis_rt_charge(struct dis_queue *q, const struct dis_thread *d, uint64_t ran_ns);
 bool dis_rt_is_capped(const struct dis_queue *q, const struct dis_thread *d);
-bool dis_comes_before(const struct dis_queue *q, const struct dis_thread *d,
-		      const struct dis_thread *curr);
 void dis_place(struct dis_queue *q, struct dis_thread *d, enum hx_enqueue_why why, hx_ns_t now);
-void dis_credit(struct dis_queue *q, struct dis_thread *d);
+/* For hot.h: what is left over when the common case is done there. */
+struct dis_thread *dis_rt_first_allowed(const struct dis_queue *q);
+struct dis_thread *dis_first_of_all(struct dis_queue *q);
+void dis_fair_insert_among(struct dis_queue *q, struct dis_thread *d);
+void dis_fair_remove_behind(struct dis_queue *q, struct dis_thread *d);
+void dis_fair_place_rarely(struct dis_queue *q, struct dis_thread *d, enum hx_enqueue_why why);
+bool dis_band_comes_before(const struct dis_queue *q, const struct dis_thread *d,
+			   const struct dis_thread *curr);
+void dis_carry(const struct dis_queue *q, struct dis_thread *d);
 /* Its parameters are to be other ones: what dis_engine() says now. */
 void dis_reseat(struct dis_queue *q, struct dis_thread *d, hx_ns_t now);
+/* Core is told where it may run by the rules, as they were looked at last. */
+void dis_confine(const struct dis_thread *d);
+
+/* ---- check.c, in host builds */
 bool dis_check(struct dis_queue *q);
 
 /* ---- budget.c; run queue locked */
@@ -214,16 +233,26 @@ static inline bool dis_is_overdrawn(const struct dis_thread *d)
 
 static inline bool dis_is_out(const struct dis_thread *d)	/* and may not borrow */
 {
-	return dis_is_overdrawn(d) && !(d->p.flags & HX_INTENT_BORROW);
+	return dis_is_overdrawn(d) && !d->p.borrows;
 }
 
 void dis_account_begin(struct dis_thread *d, hx_ns_t now);
 void dis_account_change(struct dis_thread *d, hx_ns_t now);
 void dis_account_charge(struct dis_thread *d, uint64_t ran_ns, hx_ns_t now);
-void dis_release(struct dis_queue *q, hx_ns_t now);
+void dis_on_release(struct hx_timer *timer);
+void dis_release_init(struct dis_queue *q);
+void dis_release_at(struct dis_queue *q, hx_ns_t when);	/* one of held or lent may go then */
+
+/* d runs from now on: it is to be looked at when its budget is used up. */
+static inline void dis_account_watch(struct dis_queue *q, const struct dis_thread *d)
+{
+	if (HX_UNLIKELY(d->p.quota_ns != 0) && d->account.left_ns > 0)
+		hx_runq_tick_in(q->rq, (uint64_t)d->account.left_ns);
+}
 
 /* ---- stats.c; run queue locked */
 #define DIS_WINDOW_NS	(100 * HX_NS_PER_MS)	/* over which shares and loads are taken */
+#define DIS_SAMPLE_NS	DIS_SLICE_MIN_NS	/* between two bursts that are taken */
 #define DIS_SAMPLE_MAX	((uint64_t)1 << 60)	/* 36 years: ten of them do not overflow */
 
 static inline uint64_t dis_ema(uint64_t average, uint64_t sample)
@@ -231,26 +260,48 @@ static inline uint64_t dis_ema(uint64_t average, uint64_t sample)
 	return (average * 7 + hx_min_u64(sample, DIS_SAMPLE_MAX) * 3 + 5) / 10;
 }
 
-void dis_stats_window(struct dis_thread *d, hx_ns_t now);
+void dis_stats_window_ends(struct dis_thread *d, hx_ns_t now);
 
-static inline void dis_stats_ran(struct dis_thread *d, uint64_t ran_ns, hx_ns_t now)
+static inline void dis_stats_window(struct dis_thread *d, hx_ns_t now)
 {
-	d->s.ran_ns += ran_ns;
 	if (HX_UNLIKELY(now - d->s.window_ns >= DIS_WINDOW_NS))
-		dis_stats_window(d, now);
+		dis_stats_window_ends(d, now);
 }
 
 static inline void dis_stats_picked(struct dis_thread *d, hx_ns_t now)
 {
 	uint64_t waited = now - d->s.ready_ns;
 
-	d->s.wait_ema = dis_ema(d->s.wait_ema, waited);
+	if (d->s.sampled)
+		d->s.wait_ema = dis_ema(d->s.wait_ema, waited);
 	if (HX_UNLIKELY(waited > d->s.wait_max_ns))
 		d->s.wait_max_ns = waited;
 }
 
-void dis_stats_blocks(struct dis_thread *d, hx_ns_t now);
-void dis_stats_woken(struct dis_thread *d, hx_ns_t now);
+void dis_stats_block_taken(struct dis_thread *d, hx_ns_t now);
+void dis_stats_wake_taken(struct dis_thread *d, hx_ns_t now);
+
+/* A burst ends. Of those that follow each other faster than any slice only some are taken. */
+static inline void dis_stats_blocks(struct dis_thread *d, hx_ns_t now)
+{
+	d->s.sampled = now - d->s.sampled_ns >= DIS_SAMPLE_NS;
+	if (d->s.sampled)
+		dis_stats_block_taken(d, now);
+	d->s.burst_from = d->s.ran_ns;
+	if (HX_UNLIKELY(d->p.band == DIS_RT)) {
+		d->s.n_deadlines++;
+		d->s.n_missed += now > d->deadline_ns;
+	}
+}
+
+static inline void dis_stats_woken(struct dis_thread *d, hx_ns_t now)
+{
+	if (d->s.sampled)
+		dis_stats_wake_taken(d, now);
+	d->s.woken_ns = now;
+}
+
+void dis_stats_iowait(struct dis_queue *q, hx_ns_t now);
 void dis_stats_load(struct dis_queue *q, hx_ns_t now);
 
 /* ---- optimizer.c; run queue locked */
@@ -260,14 +311,19 @@ const char *dis_behaviour_name(unsigned behaviour);
 const char *dis_behaviour_why(unsigned behaviour);
 uint32_t dis_error_percent(const struct dis_thread *d);
 
+/* ---- admit.c; thread context */
+int dis_admit(struct hx_thread *t, const struct hx_intent *want);
+void dis_admit_stop(void);
+
 /* ---- dis.c */
 extern const struct hx_sched_ops hx_sched_dis_ops;
-extern struct hx_spinlock dis_lock;		/* HX_RANK_LEAF: queues, promises, rules, events */
+extern struct hx_spinlock dis_lock;		/* HX_RANK_LEAF: queues, rules, events */
 extern uint32_t dis_n_limited;			/* a threads with a budget */
+extern uint32_t dis_n_io_blocked;		/* a threads that wait for I/O */
 struct dis_queue *dis_queues(void);		/* first of all queues */
-unsigned dis_n_queues(void);
-/* What the timer does, every 10 ms, every tick while there are budgets. Returns when next. */
-hx_ns_t dis_house(hx_ns_t now);
+/* What the timer does every 10 ms. */
+void dis_house(hx_ns_t now);
+void dis_on_house(struct hx_timer *timer);
 /* A boost or a throttling has run out: true, and the parameters are to be made anew. */
 bool dis_expire(struct dis_thread *d, hx_ns_t now);
 

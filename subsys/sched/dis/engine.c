@@ -91,15 +91,7 @@ uint8_t dis_classify(const struct hx_intent *i)
 
 uint32_t dis_promise_ppm(const struct hx_intent *i)
 {
-	uint8_t class = dis_classify(i);
-
-	if (i->deadline_ns == 0 || classes[class].band != DIS_RT)
-		return 0;
-	/* period_ns has no upper bound; half a day is enough for a whole ppm. */
-	if (i->period_ns > HX_NS_PER_S * 43200)
-		return (uint32_t)(i->runtime_ns / (i->period_ns / 1000000) + 1);
-	return (uint32_t)((i->runtime_ns / 1000 * 1000000 + i->period_ns / 1000 - 1) /
-			  (i->period_ns / 1000));
+	return classes[dis_classify(i)].band == DIS_RT ? hx_promise_density(i) : 0;
 }
 
 static int urgency_of(const struct dis_thread *d, const struct hx_intent *i)
@@ -144,7 +136,7 @@ static void set_level(struct dis_thread *d)
 
 static uint32_t weight_of(const struct dis_thread *d, const struct hx_intent *i)
 {
-	int adjust = (d->overlay.adjust + d->boost) * 39 / 127;
+	int adjust = (d->overlay.adjust + d->boost) / 8;
 	int nice = clamp(i->nice + (int)d->t->prio - HX_PRIO_DEFAULT + adjust, HX_NICE_MIN,
 			 HX_NICE_MAX);
 	uint64_t weight = i->budget_kind == HX_BUDGET_SHARES ? i->budget
@@ -164,17 +156,16 @@ static uint64_t latency_of(const struct hx_intent *i)
 	return latency;
 }
 
-/* min(slice, latency / 2) times a factor of nice, and of the preference for power. */
-static uint64_t slice_of(const struct dis_thread *d, const struct hx_intent *i)
+static uint64_t clamp_slice(uint64_t slice)
 {
-	const struct dis_overlay *o = &d->overlay;
-	uint64_t slice = d->t->slice_ns != 0 ? d->t->slice_ns : classes[d->p.class].slice_ms * MS;
+	return hx_max_u64(DIS_SLICE_MIN_NS, hx_min_u64(slice, DIS_SLICE_MAX_NS));
+}
+
+/* min(slice, latency / 2) times a factor of nice, and of the preference for power. */
+static uint64_t shape_slice(uint64_t slice, const struct hx_intent *i)
+{
 	uint64_t latency = latency_of(i);
 
-	if (o->slice_ns != 0)
-		slice = o->slice_ns;
-	else if (d->t->slice_ns == 0 && d->learned.slice_ns != 0)
-		slice = d->learned.slice_ns;
 	if (latency != 0)
 		slice = hx_min_u64(slice, latency / 2);
 	if (i->nice < 0)
@@ -185,8 +176,20 @@ static uint64_t slice_of(const struct dis_thread *d, const struct hx_intent *i)
 		slice *= 2;
 	else if (i->energy == HX_ENERGY_SAVING || (i->flags & HX_INTENT_POWER_PREFER))
 		slice = slice * 3 / 2;
-	slice = slice * o->scale_percent / 100;
-	return hx_max_u64(DIS_SLICE_MIN_NS, hx_min_u64(slice, DIS_SLICE_MAX_NS));
+	return clamp_slice(slice);
+}
+
+static void set_slices(struct dis_thread *d, const struct hx_intent *i)
+{
+	const struct dis_overlay *o = &d->overlay;
+	uint64_t own = d->t->slice_ns != 0 ? d->t->slice_ns : classes[d->p.class].slice_ms * MS;
+	uint64_t slice = o->slice_ns != 0 ? o->slice_ns
+			 : d->t->slice_ns == 0 && d->learned.slice_ns != 0 ? d->learned.slice_ns
+			 : own;
+
+	d->p.thread_slice_ns = d->t->slice_ns;
+	d->p.own_slice_ns = shape_slice(own, i);
+	d->p.slice_ns = clamp_slice(shape_slice(slice, i) * o->scale_percent / 100);
 }
 
 /* How soon, as opposed to how long: the class's slice, sooner with a lower latency_nice. */
@@ -204,6 +207,8 @@ static uint64_t request_of(const struct dis_thread *d, const struct hx_intent *i
 		request = hx_min_u64(request, latency / 2);
 	if (i->energy == HX_ENERGY_MAX_PERFORMANCE || (i->flags & HX_INTENT_PERF_PREFER))
 		request /= 2;
+	else if (i->energy == HX_ENERGY_PERFORMANCE)
+		request = request * 3 / 4;
 	/* 1.25 per step, as the weight: -20 is 86 times sooner, 19 is 68 times later. */
 	request = request * DIS_WEIGHT_ONE / nice_weight[i->latency_nice - HX_NICE_MIN];
 	return hx_max_u64(DIS_SLICE_MIN_NS, hx_min_u64(request, DIS_SLICE_MAX_NS));
@@ -226,12 +231,12 @@ static void set_budget(struct dis_thread *d, const struct hx_intent *i)
 	uint64_t percent = i->budget_kind == HX_BUDGET_PERCENT ? i->budget : 0;
 
 	p->quota_ns = p->period_ns = 0;
-	p->postpones = false;
+	p->postpones = p->reserved && (i->flags & HX_INTENT_EXTENSIBLE_DEADLINE);
+	p->borrows = !p->postpones && ((i->flags & HX_INTENT_BORROW) ||
+				       (p->reserved && (i->flags & HX_INTENT_SOFT_DEADLINE)));
 	if (p->reserved) {
 		p->quota_ns = i->runtime_ns;
 		p->period_ns = i->period_ns;
-		p->postpones = (i->flags & (HX_INTENT_SOFT_DEADLINE |
-					    HX_INTENT_EXTENSIBLE_DEADLINE)) != 0;
 		return;
 	}
 	if (i->budget_kind == HX_BUDGET_QUOTA)
@@ -252,21 +257,28 @@ void dis_engine(struct dis_thread *d, const struct hx_intent *i)
 
 	p->class = o->class != DIS_NONE ? o->class : dis_classify(i);
 	p->flags = i->flags | (i->energy >= HX_ENERGY_SAVING ? HX_INTENT_POWER_PREFER : 0);
-	p->reserved = d->promised_ppm != 0 && i->deadline_ns != 0 && o->class == DIS_NONE &&
+	p->reserved = d->t->promised_ppm != 0 && i->deadline_ns != 0 && o->class == DIS_NONE &&
 		      classes[p->class].band == DIS_RT;
 	p->urgency = (int16_t)urgency_of(d, i);
 	set_level(d);
 	p->no_preempt = o->no_preempt || (i->flags & HX_INTENT_NO_PREEMPT) != 0;
 	p->weight = weight_of(d, i);
 	p->inverse = (uint32_t)hx_min_u64(((uint64_t)1 << 32) / p->weight, UINT32_MAX);
-	p->slice_ns = slice_of(d, i);
-	p->thread_slice_ns = d->t->slice_ns;
+	set_slices(d, i);
 	p->thread_prio = d->t->prio;
 	p->request_ns = request_of(d, i);
-	p->affinity = o->affinity != 0 ? o->affinity : i->affinity;
-	if (o->pin == 1)
+	p->wake_ns = p->request_ns / DIS_WAKE_PART;
+	/* A rule narrows; one that leaves no CPU asks for what cannot be. */
+	p->affinity = (o->affinity & i->affinity) != 0 ? o->affinity & i->affinity : i->affinity;
+	if (o->pin == 1) {
+		uint64_t here = 1ull << d->t->rq->cpu;
+
 		p->flags |= HX_INTENT_PINNED;
-	else if (o->pin == 2)
-		p->flags &= ~(uint32_t)HX_INTENT_PINNED;
+		if ((p->affinity & here) != 0)
+			p->affinity = here;	/* it stays where it is */
+	} else if (o->pin == 2 && (p->flags & HX_INTENT_PINNED) == 0)
+		p->flags |= HX_INTENT_MIGRATABLE;
 	set_budget(d, i);
+	p->plain = p->band == DIS_FAIR && p->quota_ns == 0 && !p->no_preempt &&
+		   (p->flags & (HX_INTENT_COOPERATIVE | HX_INTENT_POWER_PREFER)) == 0;
 }

@@ -165,7 +165,7 @@ static void put_thread(struct hx_text *out, const struct facts *f)
 		       "promised_ppm=%u\n",
 		       dis_class_name(d->p.class), d->p.urgency, d->p.level, place_of(d),
 		       d->p.weight, (ull)d->p.slice_ns, (ull)d->p.request_ns, (ull)d->p.quota_ns,
-		       (ull)d->p.period_ns, d->promised_ppm);
+		       (ull)d->p.period_ns, d->t->promised_ppm);
 	hx_text_printf(out, "account left_ns=%lld exhausted=%llu deadlines=%u missed=%u\n",
 		       (long long)d->account.left_ns, (ull)d->account.n_exhausted,
 		       s->n_deadlines, s->n_missed);

@@ -75,7 +75,7 @@ static void learn_slice(struct dis_thread *d)
 {
 	struct dis_learned *l = &d->learned;
 	uint64_t now = l->slice_ns != 0 ? l->slice_ns : d->p.slice_ns;
-	uint64_t own = d->p.band == DIS_FAIR ? d->p.request_ns : 0;
+	uint64_t own = d->p.band == DIS_FAIR ? d->p.own_slice_ns : 0;
 	uint64_t want = behaviours[l->behaviour].slice_ms * MS;
 
 	if (want == 0 || own == 0 || d->p.reserved || d->t->slice_ns != 0)

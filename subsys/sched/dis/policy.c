@@ -20,6 +20,7 @@
 #include <hx/core/string.h>
 #include <hx/hal/timer.h>
 
+#include "hot.h"
 #include "policy_priv.h"
 
 #define DAY_S	86400u
@@ -383,8 +384,10 @@ static void look_at(struct dis_queue *q, struct dis_thread *d, hx_ns_t now,
 		touched |= consider(d, i, now, view);
 	change |= touched && (d->active != was || d->boost != boost ||
 			      d->throttle_until_ns != throttled);
-	if (!change)
+	if (!change) {
+		dis_confine(d);		/* it may have forgotten its rules when it was woken */
 		return;
+	}
 	d->overlay = nothing;
 	for (i = 0; i < rules->n; i++)
 		for (k = 0; (d->active >> i & 1) != 0 && k < rules->rule[i].n_acts; k++)
@@ -404,6 +407,7 @@ void dis_policy_look(struct dis_queue *q, hx_ns_t now)
 	hx_spin_acquire_(&dis_lock);
 	if (q->curr != NULL) {
 		look_at(q, q->curr, now, &view);
+		dis_account_watch(q, q->curr);	/* a rule may have given it a budget */
 		kick = q->curr->force_turn;
 	}
 	/* The first of the list goes to its end, whatever happens to it. */

@@ -4,7 +4,9 @@
  * its share of the CPU; the same for the CPU's load. Integers only, alpha = 3/10.
  *
  * A burst goes from a wake-up to the next time the thread waits for something; preemptions, slices
- * and yields inside it do not end it.
+ * and yields inside it do not end it. Threads that wait for each other end bursts every few
+ * microseconds; of these one in 100 us is taken, with its sleep and its interval, which is as good
+ * for averages and keeps them out of most switches.
  */
 #include "dis_priv.h"
 
@@ -25,34 +27,29 @@ static void take(uint64_t *average, uint64_t *deviation, uint32_t n_before, uint
 }
 
 /* The share of a window that is over; one that was never looked at counts as long as it was. */
-void dis_stats_window(struct dis_thread *d, hx_ns_t now)
+void dis_stats_window_ends(struct dis_thread *d, hx_ns_t now)
 {
 	struct dis_stats *s = &d->s;
 	uint64_t took = now - s->window_ns, share;
 
-	if (took < DIS_WINDOW_NS)
-		return;
 	share = hx_min_u64((s->ran_ns - s->window_from) * 1000 / took, 1000);
 	s->share_permille = (uint32_t)dis_ema(s->share_permille, share);
 	s->window_ns = now;
 	s->window_from = s->ran_ns;
 }
 
-void dis_stats_blocks(struct dis_thread *d, hx_ns_t now)
+void dis_stats_block_taken(struct dis_thread *d, hx_ns_t now)
 {
 	struct dis_stats *s = &d->s;
 
+	dis_stats_window(d, now);
 	take(&s->run_ema, &s->run_dev, s->n_bursts++, s->ran_ns - s->burst_from);
-	s->burst_from = s->ran_ns;
 	dis_learn(d, now);
-	s->blocked_ns = now;
-	if (d->p.band == DIS_RT) {
-		s->n_deadlines++;
-		s->n_missed += now > d->deadline_ns;
-	}
+	s->blocked_ns = s->sampled_ns = now;
 }
 
-void dis_stats_woken(struct dis_thread *d, hx_ns_t now)
+/* The sleep after such a burst, and the time from its beginning to the next one's. */
+void dis_stats_wake_taken(struct dis_thread *d, hx_ns_t now)
 {
 	struct dis_stats *s = &d->s;
 
@@ -60,7 +57,13 @@ void dis_stats_woken(struct dis_thread *d, hx_ns_t now)
 		take(&s->sleep_ema, NULL, s->n_sleeps++, now - s->blocked_ns);
 	if (s->woken_ns != 0)
 		take(&s->interval_ema, &s->interval_dev, s->n_intervals++, now - s->woken_ns);
-	s->woken_ns = now;
+}
+
+/* If the CPU idles, and somebody waits for I/O meanwhile: since it does, or since load_since_ns. */
+void dis_stats_iowait(struct dis_queue *q, hx_ns_t now)
+{
+	if (q->curr == NULL && q->idle_in_io)
+		q->iowait_ns += now - hx_max_u64(q->now_ns, q->load_since_ns);
 }
 
 /* The CPU's load, once a window; called by the housekeeping. */
@@ -70,9 +73,7 @@ void dis_stats_load(struct dis_queue *q, hx_ns_t now)
 
 	if (took < DIS_WINDOW_NS)
 		return;
-	if (q->curr == NULL && q->idle_in_io)
-		q->iowait_ns += now - q->idle_since_ns;
-	q->idle_since_ns = now;
+	dis_stats_iowait(q, now);
 	q->load_permille = (uint32_t)dis_ema(q->load_permille,
 					     hx_min_u64(q->busy_ns * 1000 / took, 1000));
 	q->iowait_permille = (uint32_t)dis_ema(q->iowait_permille,

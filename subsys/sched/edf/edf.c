@@ -11,24 +11,25 @@
  *	  -----+--[##]--[#]-+------+--[###]----		then it has Q again and d + T
  *	  Q    \__  \__  \_0 held..| Q
  *
- * 2 Admission. The sum of Q / D over the threads of a CPU stays at or below 95 %; what does not fit
- * is refused. Q / D is the density: for D = T the utilisation, for D < T more than that, and
- * sufficient. The rest keeps the others alive.
+ * 2 Admission. The sum of Q / D over the threads of a CPU stays at or below 95 %; what fits on none
+ * that the thread may run on is refused (hx/core/promise.h). Q / D is the density: for D = T the
+ * utilisation, for D < T more than that, and sufficient. The rest keeps the others alive.
  *
  * 3 Why nobody is harmed. (1) No server asks for more than Q / D of any interval between a wake-up
  * and a deadline: one that wakes keeps (budget, d) only while budget / (d - now) <= Q / D, else it
  * begins anew at (Q, now + D); one whose budget is used up is held. (2) So by Liu and Layland all
  * deadlines are met while the sum is at most 1. What a thread does with its budget is its own
- * affair: too long a job makes that job late, not those of others. (3) A debt, from running into a
- * tick beyond the budget, is kept over refills and renewals.
+ * affair: too long a job makes that job late, not those of others. (3) A debt, from running on
+ * until the interrupt, is kept over refills and renewals.
  *
- * 4 Grain. Budgets end at timer ticks. An overrun can last up to one tick before it is seen, and is
- * paid back; deadlines of others can slip by as much. Choose periods of many ticks.
+ * 4 Grain. A budget ends when it is used up and a period begins when it begins, not at the tick
+ * after that: the timer is set to these times. What remains is HX_TICK_IN_LATE_NS and the way into
+ * the interrupt; an overrun by that is paid back, and deadlines of others can slip by as much.
  *
  * 5 Threads without a deadline are in the background: fixed priorities, turns among equals.
  *
  * 6 Locks. All under the run queue's lock; the timer for the next refill is armed under it (RUNQ
- * before TIMERS) and takes it when it fires. The sum of densities moves between CPUs atomically.
+ * before TIMERS) and takes it when it fires.
  *
  * 7 Sources. Liu, Layland: Scheduling Algorithms for Multiprogramming in a Hard-Real-Time
  * Environment, JACM 20(1), 1973. Abeni, Buttazzo: Integrating Multimedia Applications in Hard
@@ -39,19 +40,19 @@
 #include <hx/config/subsys_sched_edf.h>
 #include <hx/core/heap.h>
 #include <hx/core/sched_class.h>
+#include <hx/core/sched_state.h>
 #include <hx/core/text.h>
 #include <hx/sched/levels.h>
 
+#include "edf_priv.h"
+
 #define EDF_SLICE_NS	(CONFIG_SCHED_EDF_SLICE_MS * HX_NS_PER_MS)
-#define EDF_UNIT	(1u << 20)			/* a whole CPU */
-#define EDF_CAP		((uint32_t)(EDF_UNIT * 95ull / 100))
 
 struct edf_queue {
 	struct hx_rb_tree ready;	/* by deadline */
 	struct hx_rb_tree held;		/* by release */
 	struct hx_timer timer;		/* runs for the first of held */
 	struct hx_runq *rq;
-	uint32_t promised;		/* atomic; sum of densities, in EDF_UNIT */
 	struct hx_levels background;
 };
 
@@ -67,10 +68,8 @@ struct edf_thread {
 	int64_t budget_ns;		/* negative: a debt */
 	hx_ns_t deadline;		/* absolute */
 	uint64_t used_ns;		/* background: of the slice */
-	struct hx_runq *home;		/* where it was promised */
-	uint32_t density;		/* what was promised, in EDF_UNIT */
-	uint16_t place;			/* enum edf_place */
-	uint16_t new_terms;		/* admitted, and not taken up yet */
+	uint32_t place;			/* enum edf_place */
+	uint32_t new_terms;		/* a: admitted, and not taken up yet */
 };
 
 _Static_assert(sizeof(struct edf_thread) <= sizeof(((struct hx_thread *)0)->sched_priv), "room");
@@ -136,55 +135,16 @@ static void edf_fini(struct hx_runq *rq)
 
 /* ---- admission */
 
-/* Rounded down, by less than a millionth, so that 19 of 5 % fit; but nobody is free. */
-static uint32_t edf_density(const struct hx_intent *want)
-{
-	uint64_t runtime = want->runtime_ns, deadline = want->deadline_ns;
-
-	if (deadline == 0)
-		return 0;
-	while (deadline >> 43 != 0) {
-		runtime >>= 1;
-		deadline >>= 1;
-	}
-	return (uint32_t)hx_max_u64(runtime * EDF_UNIT / deadline, 1);
-}
-
-static uint32_t *edf_promised(struct hx_runq *rq)
-{
-	return &((struct edf_queue *)rq->priv)->promised;
-}
-
 static int edf_admit(struct hx_thread *t, const struct hx_intent *want)
 {
-	struct edf_thread *e = edf_of(t);
-	uint32_t density = want != NULL ? edf_density(want) : 0, *promised;
-	struct hx_runq *rq = t->rq;
-	hx_irqflags_t flags = hx_runq_lock(rq);
-	int err = 0;
+	int err;
 
 	if (t->intent == NULL)
-		*e = (struct edf_thread){ .home = rq };
-	promised = edf_promised(e->home);
-	if (density > e->density && *promised - e->density + density > EDF_CAP) {
-		err = -HX_ENOSPC;
-	} else {
-		__atomic_fetch_add(promised, density - e->density, __ATOMIC_RELAXED);
-		e->density = density;
-		e->new_terms = 1;
-	}
-	hx_runq_unlock(rq, flags);
+		*edf_of(t) = (struct edf_thread){ .new_terms = 0 };
+	err = hx_sched_promise(t, want, want != NULL ? hx_promise_density(want) : 0);
+	if (err == 0)
+		__atomic_store_n(&edf_of(t)->new_terms, 1, __ATOMIC_RELAXED);
 	return err;
-}
-
-/* It moved to another CPU: the promise goes with it. */
-static void edf_move_promise(struct edf_thread *e, struct hx_runq *to)
-{
-	if (e->home == to)
-		return;
-	__atomic_fetch_sub(edf_promised(e->home), e->density, __ATOMIC_RELAXED);
-	__atomic_fetch_add(edf_promised(to), e->density, __ATOMIC_RELAXED);
-	e->home = to;
 }
 
 /* ---- servers */
@@ -221,7 +181,7 @@ static void edf_arm(struct edf_queue *q)
 	struct hx_rb_node *first = hx_rb_first(&q->held);
 
 	if (first != NULL)
-		hx_timer_start(&q->timer, edf_release(edf_thread_of(first)));
+		hx_timer_start_exact(&q->timer, edf_release(edf_thread_of(first)));
 }
 
 /* Among the ready or, before its next period begins, the held ones. */
@@ -276,27 +236,41 @@ static void edf_refill(struct hx_timer *timer)
 
 /* ---- operations */
 
+static HX_NOINLINE void edf_enqueue_server(struct hx_runq *rq, struct hx_thread *t,
+					   enum hx_enqueue_why why)
+{
+	hx_ns_t now = hx_now_ns();
+
+	if (why == HX_ENQUEUE_WAKE || why == HX_ENQUEUE_NEW)
+		edf_wake(t, now);
+	edf_place(rq->priv, t, now);
+	if (why == HX_ENQUEUE_CHANGE)
+		hx_runq_kick(rq);
+}
+
+/* It has no deadline, or no more; it may have been held before. */
+static HX_NOINLINE void edf_enqueue_changed(struct hx_runq *rq, struct hx_thread *t)
+{
+	edf_of(t)->used_ns = 0;
+	hx_levels_push_back(&((struct edf_queue *)rq->priv)->background, t);
+	hx_runq_kick(rq);
+}
+
+/* What is rare ends in a call, so that the rest saves no registers. */
 static void edf_enqueue(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueue_why why)
 {
 	struct edf_queue *q = rq->priv;
-	struct edf_thread *e = edf_of(t);
-	hx_ns_t now;
 
-	if (why == HX_ENQUEUE_MOVE)
-		edf_move_promise(e, rq);
 	if (edf_has_deadline(t)) {
-		now = hx_now_ns();
-		if (why == HX_ENQUEUE_WAKE || why == HX_ENQUEUE_NEW)
-			edf_wake(t, now);
-		edf_place(q, t, now);
+		edf_enqueue_server(rq, t, why);
 	} else if (why == HX_ENQUEUE_PREEMPT) {
 		hx_levels_push_front(&q->background, t);
+	} else if (why == HX_ENQUEUE_CHANGE) {
+		edf_enqueue_changed(rq, t);
 	} else {
-		e->used_ns = 0;
+		edf_of(t)->used_ns = 0;
 		hx_levels_push_back(&q->background, t);
 	}
-	if (why == HX_ENQUEUE_CHANGE)
-		hx_runq_kick(rq);	/* it may have been held before */
 }
 
 static void edf_dequeue(struct hx_runq *rq, struct hx_thread *t)
@@ -309,15 +283,20 @@ static void edf_dequeue(struct hx_runq *rq, struct hx_thread *t)
 		hx_levels_remove(&q->background, t);
 }
 
+static HX_NOINLINE struct hx_thread *edf_pick_server(struct hx_runq *rq, struct hx_thread *t)
+{
+	edf_take(rq->priv, edf_of(t));
+	hx_runq_tick_in(rq, (uint64_t)edf_of(t)->budget_ns);
+	return t;
+}
+
 static struct hx_thread *edf_pick(struct hx_runq *rq)
 {
 	struct edf_queue *q = rq->priv;
 	struct hx_rb_node *first = hx_rb_first(&q->ready);
 
-	if (first == NULL)
-		return hx_levels_pop(&q->background);
-	edf_take(q, edf_of(edf_thread_of(first)));
-	return edf_thread_of(first);
+	return first != NULL ? edf_pick_server(rq, edf_thread_of(first))
+	       : hx_levels_pop(&q->background);
 }
 
 static enum hx_tick edf_tick(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns)
@@ -328,13 +307,16 @@ static enum hx_tick edf_tick(struct hx_runq *rq, struct hx_thread *current, uint
 
 	if (edf_has_deadline(current)) {
 		e->budget_ns -= (int64_t)ran_ns;
-		return e->budget_ns > 0 ? HX_TICK_GO_ON : HX_TICK_OFF;
+		if (e->budget_ns <= 0)
+			return HX_TICK_OFF;
+		hx_runq_tick_in(rq, (uint64_t)e->budget_ns);
+		return HX_TICK_GO_ON;
 	}
 	e->used_ns += ran_ns;
 	if (e->used_ns + ran_ns / 2 < slice)	/* ends at the tick nearest to its end */
 		return HX_TICK_GO_ON;
 	e->used_ns = 0;
-	return hx_bitmap_test(q->background.map, current->prio) ? HX_TICK_TURN : HX_TICK_GO_ON;
+	return hx_levels_has(&q->background, current->prio) ? HX_TICK_TURN : HX_TICK_GO_ON;
 }
 
 static void edf_leave(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns,
@@ -368,6 +350,8 @@ static void edf_changed(struct hx_runq *rq, struct hx_thread *t)
 		if (e->budget_ns > (int64_t)t->intent->runtime_ns)
 			e->budget_ns = (int64_t)t->intent->runtime_ns;
 		edf_wake(t, hx_now_ns());
+		if (t->state == HX_THREAD_RUNNING && e->budget_ns > 0)
+			hx_runq_tick_in(rq, (uint64_t)e->budget_ns);
 	}
 	e->new_terms = 0;
 }
@@ -382,9 +366,7 @@ static void edf_show(struct hx_runq *rq, struct hx_text *out)
 {
 	const struct edf_queue *q = rq->priv;
 
-	hx_text_printf(out, "promised_ppm=%llu of=950000 deadlines_ready=%zu held=%zu\n",
-		       (unsigned long long)q->promised * 1000000 / EDF_UNIT, q->ready.n_nodes,
-		       q->held.n_nodes);
+	hx_text_printf(out, "deadlines_ready=%zu held=%zu\n", q->ready.n_nodes, q->held.n_nodes);
 }
 
 const struct hx_sched_ops hx_sched_edf_ops = {
@@ -395,3 +377,75 @@ const struct hx_sched_ops hx_sched_edf_ops = {
 	.steal = HX_ENABLED(ONE_CPU) ? NULL : edf_steal, .show = edf_show,
 };
 HX_SCHED_CLASS(hx_sched_edf_ops);
+
+/* ---- for a swap */
+
+static void edf_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+{
+	const struct edf_queue *q = rq->priv;
+	struct hx_rb_node *n;
+
+	for (n = hx_rb_first(&q->ready); n != NULL; n = hx_rb_next(n))
+		visit(arg, edf_thread_of(n));
+	hx_levels_walk(&q->background, visit, arg);
+	for (n = hx_rb_first(&q->held); n != NULL; n = hx_rb_next(n))
+		visit(arg, edf_thread_of(n));
+}
+
+static void edf_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+{
+	const struct edf_thread *e = edf_of(t);
+
+	s->has = HX_STATE_USED;
+	s->used_ns = e->used_ns;
+	if (edf_has_deadline(t)) {
+		s->has |= HX_STATE_BUDGET | HX_STATE_DEADLINE;
+		s->budget_ns = e->budget_ns;
+		s->deadline_ns = e->deadline;
+		s->period_end_ns = edf_release(t) + t->intent->period_ns;
+	}
+}
+
+/* What was saved, if it can be: no more than the budget, no debt of more than 8 periods. */
+static bool edf_load_server(struct hx_thread *t, const struct hx_sched_state *s, hx_ns_t now)
+{
+	const int64_t runtime = (int64_t)t->intent->runtime_ns;
+	const hx_ns_t most = now + t->intent->deadline_ns + 8 * t->intent->period_ns;
+
+	if ((s->has & HX_STATE_DEADLINE) == 0 || (s->has & HX_STATE_BUDGET) == 0 ||
+	    s->deadline_ns < t->intent->deadline_ns || s->deadline_ns > most ||
+	    s->budget_ns < -8 * runtime)
+		return false;
+	edf_of(t)->budget_ns = s->budget_ns < runtime ? s->budget_ns : runtime;
+	edf_of(t)->deadline = s->deadline_ns;
+	return true;
+}
+
+/* admit has filled the words. A server that nobody knew begins as if it woke. */
+static void edf_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+{
+	struct edf_queue *q = rq->priv;
+	struct edf_thread *e = edf_of(t);
+	hx_ns_t now;
+
+	e->new_terms = 0;
+	e->used_ns = s->used_ns;
+	if (edf_has_deadline(t)) {
+		now = hx_now_ns();
+		if (!edf_load_server(t, s, now))
+			edf_wake(t, now);
+		if (t->state == HX_THREAD_READY)
+			edf_place(q, t, now);
+	} else if (t->state == HX_THREAD_READY) {
+		hx_levels_push_back(&q->background, t);
+	}
+}
+
+static const hx_timer_fn_t edf_timers[] = { edf_refill, NULL };
+
+static const struct hx_sched_state_ops edf_state = {
+	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "edf",
+	.turn_ns = EDF_SLICE_NS, .wait_ns = 100 * HX_NS_PER_MS,
+	.timers = edf_timers, .walk = edf_walk, .save = edf_save, .load = edf_load,
+};
+HX_SCHED_STATE(edf_state);

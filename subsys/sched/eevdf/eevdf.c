@@ -39,7 +39,7 @@
  * What a division leaves over is carried to the next, so services stay exact for ever.
  *
  * 5 Cost. O(log n) for enqueue, dequeue and pick; a pick of the leftmost is one look, and up to
- * two ready threads cost no tree at all.
+ * two ready threads cost no tree at all, and their pick no V.
  *
  * 6 Sources. Stoica, Abdel-Wahab: Earliest Eligible Virtual Deadline First, TR-95-22, Old Dominion
  * University 1995. Linux 6.6 for the mean as V, lag over sleep, and latency-nice as request length.
@@ -47,80 +47,11 @@
  * by a computed rate (there the sleeper stays in the queue until it is), and a yield gives up the
  * rest of the request.
  */
-#include <hx/config/subsys_sched_eevdf.h>
 #include <hx/core/assert.h>
 #include <hx/core/heap.h>
-#include <hx/core/sched_class.h>
 #include <hx/core/text.h>
-#include <hx/sched/share.h>
 
-#define EEVDF_SLICE_NS		(CONFIG_SCHED_EEVDF_SLICE_MS * HX_NS_PER_MS)
-#define EEVDF_REQUEST_MIN_NS	(HX_NS_PER_MS / 10)
-#define EEVDF_REQUEST_MAX_NS	(100 * HX_NS_PER_MS)
-#define EEVDF_LAG_MAX		((int64_t)(EEVDF_REQUEST_MAX_NS * HX_WEIGHT_NICE_0))
-
-#define EEVDF_FEW		2u
-
-struct eevdf_queue {
-	struct hx_thread *few[EEVDF_FEW]; /* ready, the first n_few of them */
-	unsigned n_few;
-	struct hx_rb_tree ready;	/* the other ready ones, by deadline */
-	struct hx_thread *current;	/* picked and not left yet */
-	uint64_t base;			/* V = base + sum / load */
-	int64_t sum, load;		/* invariant 1 */
-};
-
-/* In sched_priv. Virtual times unless said otherwise. */
-struct eevdf_thread {
-	union {
-		struct hx_rb_node node;
-		const struct eevdf_queue *left;	/* while it does not take part: where it did */
-	};
-	uint64_t v;			/* while it takes part; else what V was when it left */
-	uint64_t deadline;		/* while it takes part; else what is left of its request,
-					 * in 1/1024 ns of real time */
-	uint64_t least;			/* in the tree: the least v of its subtree */
-	int64_t lag;			/* while it does not: w * (V - v), in 1/1024 ns */
-	uint64_t request;		/* length of one */
-	uint32_t weight, rest;		/* rest: of the division in eevdf_charge(), below weight */
-};
-
-_Static_assert(sizeof(struct eevdf_thread) <= sizeof(((struct hx_thread *)0)->sched_priv), "room");
-
-static struct eevdf_thread *eevdf_of(const struct hx_thread *t)
-{
-	return (struct eevdf_thread *)(uintptr_t)t->sched_priv;
-}
-
-static struct eevdf_thread *eevdf_node(const struct hx_rb_node *n)
-{
-	return HX_CONTAINER_OF(n, struct eevdf_thread, node);
-}
-
-static struct hx_thread *eevdf_thread_of(const struct hx_rb_node *n)
-{
-	return HX_CONTAINER_OF(eevdf_node(n), struct hx_thread, sched_priv);
-}
-
-static bool eevdf_less(const struct hx_rb_node *a, const struct hx_rb_node *b)
-{
-	return (int64_t)(eevdf_node(a)->deadline - eevdf_node(b)->deadline) < 0;
-}
-
-static bool eevdf_update(struct hx_rb_node *n)
-{
-	struct eevdf_thread *e = eevdf_node(n);
-	uint64_t least = e->v;
-
-	if (n->left != NULL && (int64_t)(eevdf_node(n->left)->least - least) < 0)
-		least = eevdf_node(n->left)->least;
-	if (n->right != NULL && (int64_t)(eevdf_node(n->right)->least - least) < 0)
-		least = eevdf_node(n->right)->least;
-	if (least == e->least)
-		return false;
-	e->least = least;
-	return true;
-}
+#include "eevdf_priv.h"
 
 /* How long t's requests are, in ns: its own slice, or the default by latency_nice. */
 static uint64_t eevdf_request_ns(const struct hx_thread *t)
@@ -180,7 +111,12 @@ static bool eevdf_is_eligible(const struct eevdf_queue *q, uint64_t v)
 static void eevdf_go_on(struct eevdf_queue *q, struct eevdf_thread *e, uint64_t virt)
 {
 	e->v += virt;
-	q->sum += (int64_t)(virt * e->weight);
+	if (q->load == e->weight) {	/* alone it is the mean */
+		q->base = e->v;
+		q->sum = 0;
+	} else {
+		q->sum += (int64_t)(virt * e->weight);
+	}
 }
 
 /*
@@ -200,44 +136,58 @@ static uint64_t eevdf_entry(const struct eevdf_queue *q, const struct eevdf_thre
 	return v;
 }
 
-/* t begins to take part; what is left of its last request counts again. */
-static void eevdf_join(struct eevdf_queue *q, struct eevdf_thread *e)
+/* t begins to take part, with a new request. */
+static HX_ALWAYS_INLINE void eevdf_join(struct eevdf_queue *q, struct eevdf_thread *e)
 {
-	uint64_t left = e->deadline;
-
 	eevdf_settle(q);
 	/* Alone nobody owes it anything. */
 	e->v = e->lag != 0 && q->load != 0 ? eevdf_entry(q, e) : q->base;
-	e->deadline = e->v + (left != 0 ? hx_min_u64(left / e->weight, e->request) : e->request);
+	e->deadline = e->v + e->request;
 	e->rest = 0;
 	q->sum += (int64_t)(e->v - q->base) * e->weight;
 	q->load += e->weight;
 	eevdf_settle(q);
 }
 
-/* ... and ends to, keeping both its lag and that. */
-static void eevdf_part(struct eevdf_queue *q, struct eevdf_thread *e)
+/* The same, and what was left of its last request counts again. */
+static HX_NOINLINE void eevdf_rejoin(struct eevdf_queue *q, struct eevdf_thread *e)
 {
-	int64_t lag, left = (int64_t)(e->deadline - e->v);
+	uint64_t left = e->deadline;
 
-	eevdf_settle(q);
-	lag = (int64_t)(q->base - e->v) * e->weight + (int64_t)e->weight * q->sum / q->load -
-	      e->rest;
-	if (lag > EEVDF_LAG_MAX)
-		lag = EEVDF_LAG_MAX;
-	if (lag < -EEVDF_LAG_MAX)
-		lag = -EEVDF_LAG_MAX;
+	eevdf_join(q, e);
+	if (left != 0)
+		e->deadline = e->v + hx_min_u64(left / e->weight, e->request);
+}
+
+/* ... and ends to, keeping its lag. */
+static HX_ALWAYS_INLINE void eevdf_part(struct eevdf_queue *q, struct eevdf_thread *e)
+{
+	int64_t ahead, lag;
+
+	if (HX_UNLIKELY((uint64_t)q->sum >= EEVDF_SUM_SMALL))
+		eevdf_settle(q);
+	ahead = (int64_t)(e->v - q->base) * e->weight;
+	lag = (int64_t)e->weight * q->sum / q->load - ahead - e->rest;
+	if (HX_UNLIKELY((uint64_t)(lag + EEVDF_LAG_MAX) > 2 * (uint64_t)EEVDF_LAG_MAX))
+		lag = lag > 0 ? EEVDF_LAG_MAX : -EEVDF_LAG_MAX;
 	e->lag = lag;
-	e->deadline = left > 0 ? (uint64_t)left * e->weight : 0;
-	q->sum -= (int64_t)(e->v - q->base) * e->weight;
+	q->sum -= ahead;
 	q->load -= e->weight;
 	eevdf_settle(q);
 	e->v = q->base;
 	e->left = q;
 }
 
-/* Its weight and the length of its requests, as it asks for them now. */
-static void eevdf_take_terms(struct hx_thread *t)
+/* The same, keeping what is left of its request as well. */
+static HX_NOINLINE void eevdf_part_for_now(struct eevdf_queue *q, struct eevdf_thread *e)
+{
+	int64_t left = (int64_t)(e->deadline - e->v);
+
+	e->deadline = left > 0 ? (uint64_t)left * e->weight : 0;
+	eevdf_part(q, e);
+}
+
+void eevdf_take_terms(struct hx_thread *t)
 {
 	struct eevdf_thread *e = eevdf_of(t);
 
@@ -245,7 +195,7 @@ static void eevdf_take_terms(struct hx_thread *t)
 	e->request = eevdf_request_ns(t) * HX_WEIGHT_NICE_0 / e->weight;
 }
 
-static void eevdf_welcome(struct eevdf_queue *q, struct hx_thread *t)
+static HX_NOINLINE void eevdf_welcome(struct eevdf_queue *q, struct hx_thread *t)
 {
 	*eevdf_of(t) = (struct eevdf_thread){ .lag = 0 };
 	eevdf_take_terms(t);
@@ -259,13 +209,18 @@ static HX_COLD void eevdf_adopt(struct eevdf_queue *q, struct hx_thread *t)
 	q->current = t;
 }
 
-static void eevdf_charge(struct eevdf_queue *q, struct hx_thread *t, uint64_t ran_ns)
+static HX_ALWAYS_INLINE void eevdf_charge(struct eevdf_queue *q, struct hx_thread *t,
+					  uint64_t ran_ns)
 {
 	struct eevdf_thread *e = eevdf_of(t);
 	uint64_t done;
 
 	if (HX_UNLIKELY(q->current != t))
 		eevdf_adopt(q, t);
+	if (HX_LIKELY(e->weight == HX_WEIGHT_NICE_0)) {		/* rest is 0, and stays so */
+		eevdf_go_on(q, e, ran_ns);
+		return;
+	}
 	done = ran_ns * HX_WEIGHT_NICE_0 + e->rest;
 	eevdf_go_on(q, e, done / e->weight);
 	e->rest = (uint32_t)(done % e->weight);
@@ -273,39 +228,55 @@ static void eevdf_charge(struct eevdf_queue *q, struct hx_thread *t, uint64_t ra
 
 /* ---- operations */
 
-static void eevdf_enqueue(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueue_why why)
+static HX_ALWAYS_INLINE void eevdf_put(struct eevdf_queue *q, struct hx_thread *t)
+{
+	if (HX_LIKELY(q->n_few < EEVDF_FEW))
+		q->few[q->n_few++] = t;
+	else
+		hx_rb_insert_augmented(&q->ready, &eevdf_of(t)->node, eevdf_update);
+}
+
+/* t joins, and not at the time of the last tick. */
+static HX_NOINLINE void eevdf_come(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueue_why why)
 {
 	struct eevdf_queue *q = rq->priv;
-	struct eevdf_thread *e = eevdf_of(t);
 
+	if (q->current != NULL)
+		eevdf_charge(q, q->current, hx_runq_take_ran_ns(rq));
+	if (HX_LIKELY(why == HX_ENQUEUE_WAKE))
+		eevdf_join(q, eevdf_of(t));
+	else if (why == HX_ENQUEUE_NEW)
+		eevdf_welcome(q, t);
+	else
+		eevdf_rejoin(q, eevdf_of(t));
+	eevdf_put(q, t);
+}
+
+/* An eligible one that yields would perhaps be picked again: it gives up what is left. */
+static HX_ALWAYS_INLINE void eevdf_give_up(struct eevdf_queue *q, struct eevdf_thread *e)
+{
+	eevdf_settle(q);
+	if (!eevdf_is_eligible(q, e->v))
+		return;
+	if ((int64_t)(e->deadline - e->v) > 0)
+		eevdf_go_on(q, e, e->deadline - e->v);
+	e->deadline = e->v + e->request;
+}
+
+static void eevdf_enqueue(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueue_why why)
+{
 	switch (why) {
+	case HX_ENQUEUE_YIELD:
+		eevdf_give_up(rq->priv, eevdf_of(t));
+		break;
 	case HX_ENQUEUE_PREEMPT:
 	case HX_ENQUEUE_SLICE:		/* tick began the next request */
 		break;
-	case HX_ENQUEUE_YIELD:
-		/* An eligible one would perhaps be picked again: it gives up what is left. */
-		eevdf_settle(q);
-		if (eevdf_is_eligible(q, e->v)) {
-			if ((int64_t)(e->deadline - e->v) > 0)
-				eevdf_go_on(q, e, e->deadline - e->v);
-			e->deadline = e->v + e->request;
-		}
-		break;
-	default:			/* joins, and not at the time of the last tick */
-		if (q->current != NULL)
-			eevdf_charge(q, q->current, hx_runq_take_ran_ns(rq));
-		if (why == HX_ENQUEUE_NEW) {
-			eevdf_welcome(q, t);
-			break;
-		}
-		if (why == HX_ENQUEUE_WAKE)
-			e->deadline = 0;	/* a new request */
-		eevdf_join(q, e);
+	default:
+		eevdf_come(rq, t, why);
+		return;
 	}
-	if (q->n_few < EEVDF_FEW)
-		q->few[q->n_few++] = t;
-	else
-		hx_rb_insert_augmented(&q->ready, &e->node, eevdf_update);
+	eevdf_put(rq->priv, t);
 }
 
 /* Off the ready ones. */
@@ -322,7 +293,7 @@ _Static_assert(EEVDF_FEW == 2, "eevdf_take() closes the gap of one among two");
 static void eevdf_dequeue(struct hx_runq *rq, struct hx_thread *t)
 {
 	eevdf_take(rq->priv, t);
-	eevdf_part(rq->priv, eevdf_of(t));
+	eevdf_part_for_now(rq->priv, eevdf_of(t));
 }
 
 /* The eligible one with the earliest deadline in the tree; NULL: none. */
@@ -344,15 +315,12 @@ static struct hx_thread *eevdf_first(const struct eevdf_queue *q)
 	return NULL;
 }
 
-/* Somebody is always at or below the mean. */
-static struct hx_thread *eevdf_pick(struct hx_runq *rq)
+/* The eligible one with the earliest deadline; NULL: none. V is settled. */
+static HX_ALWAYS_INLINE struct hx_thread *eevdf_best(const struct eevdf_queue *q)
 {
-	struct eevdf_queue *q = rq->priv;
-	struct hx_thread *best;
+	struct hx_thread *best = eevdf_first(q);
 	unsigned i;
 
-	eevdf_settle(q);
-	best = eevdf_first(q);
 	for (i = 0; i < q->n_few; i++) {
 		const struct eevdf_thread *e = eevdf_of(q->few[i]);
 
@@ -360,6 +328,16 @@ static struct hx_thread *eevdf_pick(struct hx_runq *rq)
 		    (best == NULL || (int64_t)(e->deadline - eevdf_of(best)->deadline) < 0))
 			best = q->few[i];
 	}
+	return best;
+}
+
+/* Somebody is always at or below the mean. */
+static HX_NOINLINE struct hx_thread *eevdf_pick_among(struct eevdf_queue *q)
+{
+	struct hx_thread *best;
+
+	eevdf_settle(q);
+	best = eevdf_best(q);
 	if (best == NULL) {
 		if (!hx_never(q->n_few != 0 || q->ready.n_nodes != 0))
 			return NULL;
@@ -370,7 +348,48 @@ static struct hx_thread *eevdf_pick(struct hx_runq *rq)
 	return best;
 }
 
-/* A request ends at the tick nearest to its end; the next one begins there. */
+/* Of two that are all there are the first one comes second: V is between their v, so who is ahead
+ * of the other is owed nothing; if they are level, both are at V. */
+static HX_ALWAYS_INLINE bool eevdf_second_first(const struct eevdf_queue *q)
+{
+	const struct eevdf_thread *a = eevdf_of(q->few[0]), *b = eevdf_of(q->few[1]);
+	int64_t ahead = (int64_t)(a->v - b->v);
+
+	if (HX_LIKELY(ahead != 0))
+		return ahead > 0;
+	return (int64_t)(b->deadline - a->deadline) < 0;
+}
+
+static struct hx_thread *eevdf_pick(struct hx_runq *rq)
+{
+	struct eevdf_queue *q = rq->priv;
+	struct hx_thread *best = q->few[0];
+
+	if (HX_UNLIKELY(q->ready.n_nodes != 0 || q->n_few == 0))
+		return eevdf_pick_among(q);
+	if (q->n_few == EEVDF_FEW) {
+		if (eevdf_second_first(q))
+			best = q->few[1];
+		else
+			q->few[0] = q->few[1];
+	}
+	q->n_few--;
+	q->current = best;	/* alone it is the mean */
+	return best;
+}
+
+/* Would pick give somebody else than current, if it were asked again? V is settled. On equal
+ * deadlines it would: current comes last. */
+static bool eevdf_turns(const struct eevdf_queue *q, const struct eevdf_thread *current)
+{
+	const struct hx_thread *best = eevdf_best(q);
+
+	return best != NULL && (!eevdf_is_eligible(q, current->v) ||
+				(int64_t)(eevdf_of(best)->deadline - current->deadline) <= 0);
+}
+
+/* A request ends at the tick nearest to its end; the next one begins there. It may well be the most
+ * urgent again, and then nobody has to be asked. */
 static enum hx_tick eevdf_tick(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns)
 {
 	struct eevdf_queue *q = rq->priv;
@@ -382,7 +401,8 @@ static enum hx_tick eevdf_tick(struct hx_runq *rq, struct hx_thread *current, ui
 	if ((int64_t)(near - e->deadline) < 0)
 		return HX_TICK_GO_ON;
 	e->deadline = e->v + e->request;
-	return HX_TICK_TURN;
+	eevdf_settle(q);
+	return eevdf_turns(q, e) ? HX_TICK_TURN : HX_TICK_GO_ON;
 }
 
 static void eevdf_leave(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns,
@@ -391,8 +411,10 @@ static void eevdf_leave(struct hx_runq *rq, struct hx_thread *current, uint64_t 
 	struct eevdf_queue *q = rq->priv;
 
 	eevdf_charge(q, current, ran_ns);
-	if (why == HX_LEAVE_BLOCK || why == HX_LEAVE_EXIT || why == HX_ENQUEUE_MOVE)
+	if (why == HX_LEAVE_BLOCK || why == HX_LEAVE_EXIT)
 		eevdf_part(q, eevdf_of(current));
+	else if (why == HX_ENQUEUE_MOVE)
+		eevdf_part_for_now(q, eevdf_of(current));
 	q->current = NULL;
 }
 
@@ -418,9 +440,9 @@ static void eevdf_changed(struct hx_runq *rq, struct hx_thread *t)
 		return;
 	}
 	eevdf_charge(q, t, hx_runq_take_ran_ns(rq));
-	eevdf_part(q, eevdf_of(t));
+	eevdf_part_for_now(q, eevdf_of(t));
 	eevdf_take_terms(t);
-	eevdf_join(q, eevdf_of(t));
+	eevdf_rejoin(q, eevdf_of(t));
 }
 
 /* Of the first ones in the tree, the one with the latest deadline; else one of the few. */
@@ -458,7 +480,7 @@ const struct hx_sched_ops hx_sched_eevdf_ops = {
 	.abi = HX_SCHED_ABI, .name = "eevdf", .init = eevdf_init, .fini = eevdf_fini,
 	.enqueue = eevdf_enqueue, .dequeue = eevdf_dequeue, .pick = eevdf_pick,
 	.tick = eevdf_tick, .leave = eevdf_leave, .preempts = eevdf_preempts,
-	.changed = eevdf_changed,
-	.steal = HX_ENABLED(ONE_CPU) ? NULL : eevdf_steal, .show = eevdf_show,
+	.changed = eevdf_changed, .show = eevdf_show,
+	.steal = HX_ENABLED(ONE_CPU) ? NULL : eevdf_steal,
 };
 HX_SCHED_CLASS(hx_sched_eevdf_ops);

@@ -21,6 +21,7 @@
 #include <hx/config/subsys_sched_mlfq.h>
 #include <hx/core/heap.h>
 #include <hx/core/sched_class.h>
+#include <hx/core/sched_state.h>
 #include <hx/core/text.h>
 #include <hx/sched/share.h>
 
@@ -84,9 +85,9 @@ static void mlfq_fini(struct hx_runq *rq)
 	rq->priv = NULL;
 }
 
-static void mlfq_enqueue(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueue_why why)
+static HX_NOINLINE void mlfq_enqueue_odd(struct mlfq_queue *q, struct hx_thread *t,
+					 enum hx_enqueue_why why)
 {
-	struct mlfq_queue *q = rq->priv;
 	struct mlfq_thread *m;
 
 	/* Another CPU's epochs are other ones: its thread begins anew, as if boosted. */
@@ -99,6 +100,18 @@ static void mlfq_enqueue(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueu
 		hx_list_push_back(&q->level[m->level], &t->run_link);
 }
 
+/* The way of most: it was here in this epoch, and goes to the end of its level. */
+static void mlfq_enqueue(struct hx_runq *rq, struct hx_thread *t, enum hx_enqueue_why why)
+{
+	struct mlfq_queue *q = rq->priv;
+	const struct mlfq_thread *m = mlfq_words(t);
+
+	if (HX_LIKELY((why == HX_ENQUEUE_WAKE || why == HX_ENQUEUE_YIELD) && m->epoch == q->epoch))
+		hx_list_push_back(&q->level[m->level], &t->run_link);
+	else
+		mlfq_enqueue_odd(q, t, why);
+}
+
 static void mlfq_dequeue(struct hx_runq *rq, struct hx_thread *t)
 {
 	hx_list_unlink(&t->run_link);
@@ -107,11 +120,11 @@ static void mlfq_dequeue(struct hx_runq *rq, struct hx_thread *t)
 static struct hx_thread *mlfq_pick(struct hx_runq *rq)
 {
 	struct mlfq_queue *q = rq->priv;
-	unsigned i;
+	struct hx_list *level;
 
-	for (i = 0; i < MLFQ_LEVELS; i++) {
-		if (!hx_list_is_empty(&q->level[i]))
-			return HX_LIST_ENTRY(hx_list_unlink_first(&q->level[i]), struct hx_thread,
+	for (level = q->level; level < q->level + MLFQ_LEVELS; level++) {
+		if (HX_LIKELY(!hx_list_is_empty(level)))
+			return HX_LIST_ENTRY(hx_list_unlink_first(level), struct hx_thread,
 					     run_link);
 	}
 	return NULL;
@@ -173,7 +186,9 @@ static void mlfq_leave(struct hx_runq *rq, struct hx_thread *current, uint64_t r
 static bool mlfq_preempts(struct hx_runq *rq, const struct hx_thread *t,
 			  const struct hx_thread *current)
 {
-	return mlfq_of(rq->priv, t)->level < mlfq_of(rq->priv, current)->level;
+	/* t has just been enqueued; current may be of an older epoch, and then is at the top. */
+	return mlfq_words(t)->level < mlfq_words(current)->level &&
+	       mlfq_words(t)->level < mlfq_of(rq->priv, current)->level;
 }
 
 /* From the bottom: who sank runs last here, and has the most to run elsewhere. */
@@ -212,3 +227,46 @@ const struct hx_sched_ops hx_sched_mlfq_ops = {
 	.steal = HX_ENABLED(ONE_CPU) ? NULL : mlfq_steal, .show = mlfq_show,
 };
 HX_SCHED_CLASS(hx_sched_mlfq_ops);
+
+/* ---- for a swap */
+
+static void mlfq_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+{
+	const struct mlfq_queue *q = rq->priv;
+	unsigned i;
+
+	for (i = 0; i < MLFQ_LEVELS; i++)
+		hx_sched_walk_list(&q->level[i], visit, arg);
+}
+
+static void mlfq_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+{
+	const struct mlfq_queue *q = rq->priv;
+	const struct mlfq_thread *m = mlfq_words(t);
+
+	const bool is_top = m->epoch != q->epoch;	/* and has all of its time */
+
+	s->has = HX_STATE_USED | HX_STATE_LEVEL;
+	s->used_ns = is_top ? 0 : m->used_ns;
+	s->level = is_top ? 0 : (uint32_t)m->level;
+}
+
+static void mlfq_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+{
+	struct mlfq_queue *q = rq->priv;
+	struct mlfq_thread *m = mlfq_words(t);
+
+	*m = (struct mlfq_thread){
+		.level = s->level < MLFQ_LEVELS ? s->level : MLFQ_LEVELS - 1,
+		.used_ns = s->used_ns, .epoch = q->epoch,
+	};
+	if (t->state == HX_THREAD_READY)
+		hx_list_push_back(&q->level[m->level], &t->run_link);
+}
+
+static const struct hx_sched_state_ops mlfq_state = {
+	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "mlfq",
+	.turn_ns = MLFQ_TOP_NS, .wait_ns = 2 * CONFIG_SCHED_MLFQ_BOOST_MS * HX_NS_PER_MS,
+	.walk = mlfq_walk, .save = mlfq_save, .load = mlfq_load,
+};
+HX_SCHED_STATE(mlfq_state);

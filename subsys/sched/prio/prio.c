@@ -11,6 +11,7 @@
 #include <hx/config/subsys_sched_prio.h>
 #include <hx/core/heap.h>
 #include <hx/core/sched_class.h>
+#include <hx/core/sched_state.h>
 #include <hx/core/text.h>
 #include <hx/sched/levels.h>
 
@@ -63,7 +64,7 @@ static enum hx_tick prio_tick(struct hx_runq *rq, struct hx_thread *current, uin
 	if (current->sched_priv[0] + ran_ns / 2 < slice)
 		return HX_TICK_GO_ON;
 	current->sched_priv[0] = 0;
-	return hx_bitmap_test(q->map, current->prio) ? HX_TICK_TURN : HX_TICK_GO_ON;
+	return hx_levels_has(q, current->prio) ? HX_TICK_TURN : HX_TICK_GO_ON;
 }
 
 static bool prio_preempts(struct hx_runq *rq, const struct hx_thread *t,
@@ -89,7 +90,8 @@ static void prio_show(struct hx_runq *rq, struct hx_text *out)
 	unsigned level, count;
 
 	for (level = 0; level < HX_LEVELS; level++) {
-		count = 0;
+		count = q->few[0] != NULL && q->few[0]->prio == level;
+		count += q->few[1] != NULL && q->few[1]->prio == level;
 		HX_LIST_FOREACH(n, &q->level[level])
 			count++;
 		if (count != 0)
@@ -105,3 +107,30 @@ const struct hx_sched_ops hx_sched_prio_ops = {
 	.steal = HX_ENABLED(ONE_CPU) ? NULL : prio_steal, .show = prio_show,
 };
 HX_SCHED_CLASS(hx_sched_prio_ops);
+
+/* ---- for a swap */
+
+static void prio_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+{
+	hx_levels_walk(rq->priv, visit, arg);
+}
+
+static void prio_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+{
+	s->has = HX_STATE_USED;
+	s->used_ns = t->sched_priv[0];
+}
+
+static void prio_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+{
+	t->sched_priv[0] = s->used_ns;
+	if (t->state == HX_THREAD_READY)
+		hx_levels_push_back(rq->priv, t);
+}
+
+static const struct hx_sched_state_ops prio_state = {
+	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "prio",
+	.turn_ns = PRIO_SLICE_NS,
+	.walk = prio_walk, .save = prio_save, .load = prio_load,
+};
+HX_SCHED_STATE(prio_state);

@@ -7,6 +7,7 @@
  */
 #include <hx/config/subsys_sched_rr.h>
 #include <hx/core/sched_class.h>
+#include <hx/core/sched_state.h>
 #include <hx/core/text.h>
 #include <hx/sched/share.h>
 
@@ -70,3 +71,30 @@ const struct hx_sched_ops hx_sched_rr_ops = {
 	.steal = HX_ENABLED(ONE_CPU) ? NULL : rr_steal, .show = rr_show,
 };
 HX_SCHED_CLASS(hx_sched_rr_ops);
+
+/* ---- for a swap */
+
+static void rr_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+{
+	hx_sched_walk_list(&rq->ready, visit, arg);
+}
+
+static void rr_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+{
+	s->has = HX_STATE_USED;
+	s->used_ns = t->sched_priv[0];
+}
+
+static void rr_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+{
+	t->sched_priv[0] = s->used_ns;
+	if (t->state == HX_THREAD_READY)
+		hx_list_push_back(&rq->ready, &t->run_link);
+}
+
+static const struct hx_sched_state_ops rr_state = {
+	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "rr",
+	.turn_ns = RR_SLICE_NS,
+	.walk = rr_walk, .save = rr_save, .load = rr_load,
+};
+HX_SCHED_STATE(rr_state);

@@ -28,6 +28,7 @@
 #include <hx/config/subsys_sched_stride.h>
 #include <hx/core/heap.h>
 #include <hx/core/sched_class.h>
+#include <hx/core/sched_state.h>
 #include <hx/core/text.h>
 #include <hx/sched/share.h>
 
@@ -177,16 +178,18 @@ static struct hx_thread *stride_pick(struct hx_runq *rq)
 	return q->current;
 }
 
-/* Slices end at the tick nearest to their end. */
+/* Slices end at the tick nearest to their end; who is behind all others then takes the next one. */
 static enum hx_tick stride_tick(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns)
 {
 	struct stride_thread *s = stride_of(current);
+
+	struct hx_rb_node *first = hx_rb_first(&((struct stride_queue *)rq->priv)->ready);
 
 	stride_charge(rq->priv, current, ran_ns);
 	if (s->used_ns + ran_ns / 2 < stride_slice(current))
 		return HX_TICK_GO_ON;
 	s->used_ns = 0;
-	return HX_TICK_TURN;
+	return first != NULL && !stride_less(&s->node, first) ? HX_TICK_TURN : HX_TICK_GO_ON;
 }
 
 static void stride_leave(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns,
@@ -253,3 +256,54 @@ const struct hx_sched_ops hx_sched_stride_ops = {
 	.steal = HX_ENABLED(ONE_CPU) ? NULL : stride_steal, .show = stride_show,
 };
 HX_SCHED_CLASS(hx_sched_stride_ops);
+
+/* ---- for a swap: how far its clock is ahead, as time that it had too much */
+
+static void stride_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+{
+	const struct stride_queue *q = rq->priv;
+	struct hx_rb_node *n;
+
+	for (n = hx_rb_first(&q->ready); n != NULL; n = hx_rb_next(n))
+		visit(arg, stride_thread_of(n));
+}
+
+static void stride_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+{
+	const struct stride_queue *q = rq->priv;
+	const struct stride_thread *w = stride_of(t);
+	int64_t ahead = w->remain;
+
+	if (t->state == HX_THREAD_RUNNING && q->current != t)
+		return;		/* the boot thread, of which it never heard */
+	if (t->state == HX_THREAD_READY || t->state == HX_THREAD_RUNNING)
+		ahead = (int64_t)(w->pass - q->pass);
+	s->has = HX_STATE_USED | HX_STATE_LAG;
+	s->used_ns = w->used_ns;
+	s->lag_ns = -(ahead * (int64_t)w->tickets / (int64_t)STRIDE1);
+}
+
+static void stride_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+{
+	struct stride_queue *q = rq->priv;
+	struct stride_thread *w = stride_of(t);
+	const int64_t most = 100 * HX_NS_PER_MS;
+	int64_t lag = s->lag_ns > most ? most : s->lag_ns < -most ? -most : s->lag_ns;
+
+	*w = (struct stride_thread){ .used_ns = s->used_ns, .tickets = hx_sched_weight(t) };
+	w->remain = -(lag * (int64_t)STRIDE1 / (int64_t)w->tickets);
+	if (t->state != HX_THREAD_READY && t->state != HX_THREAD_RUNNING)
+		return;
+	stride_join(q, t);
+	if (t->state == HX_THREAD_READY)
+		hx_rb_insert(&q->ready, &w->node);
+	else
+		q->current = t;
+}
+
+static const struct hx_sched_state_ops stride_state = {
+	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "stride",
+	.turn_ns = STRIDE_SLICE_NS, .wait_ns = 200 * HX_NS_PER_MS,
+	.walk = stride_walk, .save = stride_save, .load = stride_load,
+};
+HX_SCHED_STATE(stride_state);

@@ -8,6 +8,7 @@
  * speaks.
  */
 #include <hx/base.h>
+#include <hx/config/core_resources.h>
 #include <hx/core/cmdline.h>
 #include <hx/core/console.h>
 #include <hx/core/console_dev.h>
@@ -19,11 +20,11 @@
 
 #include "ktest_priv.h"
 
-#define GLOB_MAX	64	/* bytes with the NUL */
 #define LINE_MAX	256	/* of TAP, sent to the console in one piece */
 #define ANSWER_MAX	96	/* three numbers of ten digits and their names */
 
-HX_WORD(tests, "helix.tests", "all|<glob>: run these kernel tests, then leave");
+HX_WORD(tests, "helix.tests",
+	"all|[-]<glob>[,...]: run these kernel tests (-: but not those), then leave");
 
 static struct ktest_set set_of(const char *glob)
 {
@@ -38,7 +39,7 @@ static void say(struct hx_text_buf *line)
 
 static void tests_job(void)
 {
-	char glob[GLOB_MAX], text[LINE_MAX];
+	char glob[KTEST_GLOB_MAX], text[LINE_MAX];
 	const struct hx_ktest *const *at = __start_hx_ktests;
 	struct ktest_set set = set_of(glob);
 	const struct hx_ktest *test;
@@ -50,6 +51,8 @@ static void tests_job(void)
 
 	if (len == -HX_ENOENT)
 		return;
+	if (HX_ENABLED(RESOURCES))
+		ktest_around = &ktest_books;
 	n = ktest_count(&set);
 	hx_text_buf_init(&line, text, sizeof(text));
 	tap_plan(&line.text, n);
@@ -102,6 +105,8 @@ static void test_verb(struct hx_call *c)
 		hx_call_err(c, -HX_ENOMEM, "memory");
 		return;
 	}
+	if (HX_ENABLED(RESOURCES))
+		ktest_around = &ktest_books;
 	while ((test = ktest_next(&set, &at)) != NULL)
 		ktest_run(test, &runs[number++], &sum);
 	answer(c, &sum);

@@ -10,12 +10,41 @@
 
 #include "ktest_priv.h"
 
+/* One pattern of the list, of n bytes. */
+static bool matches(const char *pattern, size_t n, const char *name)
+{
+	char one[KTEST_GLOB_MAX];
+
+	if (n >= sizeof(one))
+		return false;
+	memcpy(one, pattern, n);
+	one[n] = '\0';
+	return hx_strcmp(one, "all") == 0 || hx_glob(one, name);
+}
+
+/* "a*,b*": what matches one; "-c*": but not this. The last pattern that matches decides. */
+static bool wants(const char *list, const char *name)
+{
+	bool yes = *list == '-';
+
+	while (*list != '\0') {
+		const char *end = hx_strchr(list, ',');
+		size_t n = end != NULL ? (size_t)(end - list) : hx_strlen(list);
+		bool is_not = *list == '-';
+
+		if (matches(list + is_not, n - is_not, name))
+			yes = !is_not;
+		list += n + (end != NULL);
+	}
+	return yes;
+}
+
 const struct hx_ktest *ktest_next(const struct ktest_set *set, const struct hx_ktest *const **at)
 {
 	while (*at < set->last) {
 		const struct hx_ktest *test = *(*at)++;
 
-		if (hx_strcmp(set->glob, "all") == 0 || hx_glob(set->glob, test->name))
+		if (wants(set->glob, test->name))
 			return test;
 	}
 	return NULL;
@@ -30,6 +59,8 @@ unsigned ktest_count(const struct ktest_set *set)
 		n++;
 	return n;
 }
+
+const struct ktest_around *ktest_around;
 
 static void tell(struct hx_ktest_run *t, const char *file, int line, const char *what)
 {
@@ -46,7 +77,11 @@ static void tell(struct hx_ktest_run *t, const char *file, int line, const char 
 void ktest_run(const struct hx_ktest *test, struct hx_ktest_run *t, struct ktest_sum *sum)
 {
 	*t = (struct hx_ktest_run){ .tell = tell };
+	if (ktest_around != NULL)
+		ktest_around->before();
 	test->fn(t);
+	if (ktest_around != NULL)
+		ktest_around->after(t);
 	/* A failure before the skip is still a failure. */
 	if (t->n_failed > 0)
 		sum->n_failed++;

@@ -9,6 +9,7 @@
 #include "provoke_priv.h"
 
 #define BLOCK_BYTES	40	/* no power of two: the heap rounds it up */
+#define LARGE_BYTES	20000	/* a multiple of 16: nothing is rounded */
 
 /*
  * Too far by 32 bytes: over the guard word, the frame pointer and the return address, whatever the
@@ -74,6 +75,28 @@ static void commit_use_after_free(void)
 	stale[8] = 1;
 }
 
+/* Blocks of many pages: each has its own way to be caught (CONFIG_HEAP_GUARDS). */
+static void commit_large_write_past(void)
+{
+	volatile char *volatile p = hx_alloc(LARGE_BYTES);
+
+	if (p == NULL)
+		return;
+	p[LARGE_BYTES] = 1;
+	hx_free((void *)p);
+}
+
+static void commit_large_use_after_free(void)
+{
+	volatile char *volatile p = hx_alloc(LARGE_BYTES);
+	volatile char *volatile stale = p;
+
+	if (p == NULL)
+		return;
+	hx_free((void *)p);
+	stale[8] = 1;
+}
+
 static void commit_global_past(void)
 {
 	static volatile char five[5];
@@ -106,6 +129,8 @@ const struct provocation provoke_memory[] = {
 	{ "heap-read-past", commit_heap_read_past },
 	{ "heap-copy-past", commit_heap_copy_past },
 	{ "use-after-free", commit_use_after_free },
+	{ "large-write-past", commit_large_write_past },
+	{ "large-use-after-free", commit_large_use_after_free },
 	{ "global-past", commit_global_past },
 	{ "double-free", commit_double_free },
 	{ "foreign-free", commit_foreign_free },

@@ -3,6 +3,7 @@
  * Errors on demand: the kernel word helix.provoke= names them, a job before all others commits
  * them. What is meant to be survived is followed by a log line that says so.
  */
+#include <hx/config/core_panic.h>
 #include <hx/core/assert.h>
 #include <hx/core/cmdline.h>
 #include <hx/core/init.h>
@@ -26,6 +27,13 @@ static void commit_panic(void)
 	hx_panic("provoked with value %d", 42);
 }
 
+/* In a kernel that comes back afterwards: one report is enough. */
+static void commit_panic_once(void)
+{
+	if (HX_ENABLED(PANIC_KEEP) && !hx_panic_is_kept())
+		hx_panic("provoked with value %d", 42);
+}
+
 static void panic_here(void *arg)
 {
 	hx_panic("provoked on cpu %u", hx_percpu()->cpu);
@@ -41,6 +49,43 @@ static void commit_panic_on_cpu1(void)
 static void commit_panic_on_all(void)
 {
 	hx_cpu_call_all(panic_here, NULL);
+}
+
+static void hang_here(void *arg)
+{
+	for (;;)
+		hx_cpu_relax();
+}
+
+/* All CPUs, interrupts off, and nobody left to notice. */
+static void commit_hang(void)
+{
+	(void)hx_irq_save();
+	hx_cpu_call_all(hang_here, NULL);
+	hang_here(NULL);
+}
+
+static struct hx_spinlock deaf_lock = HX_SPINLOCK_INIT("deaf", HX_RANK_LEAF);
+static bool is_deaf;
+
+/* In an interrupt, so nothing but an NMI reaches this CPU any more. */
+static void deaf_for_ever(void *arg)
+{
+	hx_spin_lock(&deaf_lock);
+	__atomic_store_n(&is_deaf, true, __ATOMIC_RELEASE);
+	for (;;)
+		hx_cpu_relax();
+}
+
+static void commit_panic_beside_deaf(void)
+{
+	static struct hx_cpu_work work = { .fn = deaf_for_ever };
+
+	if (hx_cpu_post(1, &work) != 0)
+		hx_error("provoke", "there is no cpu 1");
+	while (!__atomic_load_n(&is_deaf, __ATOMIC_ACQUIRE))
+		hx_cpu_relax();
+	hx_panic("provoked beside a deaf cpu");
 }
 
 static void commit_bug(void)
@@ -125,8 +170,11 @@ static void commit_thread_overflow(void)
 
 static const struct provocation provoke_stops[] = {
 	{ "panic", commit_panic },
+	{ "panic-once", commit_panic_once },
+	{ "panic-deaf", commit_panic_beside_deaf },
 	{ "panic-cpu1", commit_panic_on_cpu1 },
 	{ "panic-all", commit_panic_on_all },
+	{ "hang", commit_hang },
 	{ "bug", commit_bug },
 	{ "verify", commit_verify },
 	{ "assert", commit_assert },
@@ -144,6 +192,7 @@ static const struct provocation provoke_stops[] = {
 
 static const struct provocation *const provoke_groups[] = {
 	provoke_stops, provoke_memory, provoke_undefined, provoke_user,
+	provoke_storm,
 };
 
 static const struct provocation *provoke_find(const char *kind)

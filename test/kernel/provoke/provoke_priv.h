@@ -14,6 +14,7 @@ struct provocation {
 
 /* Each ends with a NULL kind. */
 extern const struct provocation provoke_memory[];
+extern const struct provocation provoke_storm[];	/* without a router storm_none.c */
 extern const struct provocation provoke_undefined[];
 extern const struct provocation provoke_user[];	/* user.c, or without CONFIG_VM user_none.c */
 

@@ -99,6 +99,22 @@ HX_SECTION_BOUNDS(hx_verbs, struct hx_verb);
 #define HX_VERB(verb)	HX_REGISTER(hx_verbs, verb, struct hx_verb, &(verb))
 
 /**
+ * hx_verb_register() - a verb comes while the kernel runs (CONFIG_CONSOLE_VERBS_LATER).
+ * hx_verb_unregister() - and goes.
+ * @v: as for HX_VERB(); its name is letters a to z, its texts have at most 95 bytes
+ *
+ * Returns: register: 0; -HX_EINVAL a text or a number of it; -HX_EEXIST a verb of that name is
+ *          there; -HX_ENFILE 32 came later and are there. unregister: nothing.
+ * Context: thread, may sleep; unregister not inside the verb.
+ * Locks:   one of rank LEAF.
+ * Owner:   @v stays the caller's, and stays until unregister returns: nobody is inside then.
+ * Cost:    O(verbs).
+ * Source:  -
+ */
+HX_MUST_CHECK int hx_verb_register(const struct hx_verb *v);
+void hx_verb_unregister(const struct hx_verb *v);
+
+/**
  * hx_console_execute() - execute one line and write the whole answer.
  * @line: without its end; need not be NUL-terminated
  * @len:  its bytes

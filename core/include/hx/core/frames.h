@@ -88,10 +88,12 @@ void hx_frames_set_poison(bool on);
 uint64_t hx_frames_n_poisoned(void);
 
 /**
- * hx_frames_total() - pages that the provider manages, in all zones.
+ * hx_frames_total() - pages that the provider manages, in all zones. Constant but for swaps: what
+ *                     boot set aside for the first provider becomes memory when that one leaves.
  * hx_frames_n_free() - those that are free now, core's cached ones included: a snapshot.
  * hx_frames_n_refused() - bad frees refused since boot.
  * hx_frames_provider() - the provider's name; "" before the component is up.
+ * hx_frames_reuses() - whether pages that were given back can be had again (HX_FRAMES_REUSES).
  *
  * Returns: as above.
  * Context: any.
@@ -104,6 +106,7 @@ uint64_t hx_frames_total(void);
 uint64_t hx_frames_n_free(void);
 uint64_t hx_frames_n_refused(void);
 const char *hx_frames_provider(void);
+bool hx_frames_reuses(void);
 
 /**
  * hx_frames_zone() - a zone by its number, for tests and /mem.

@@ -6,6 +6,7 @@
 #define HX_CORE_HEAP_H
 
 #include <hx/base.h>
+#include <hx/config/hal.h>
 #include <hx/core/heap_class.h>
 
 #define HX_HEAP_FN_(...)	__attribute__((malloc, warn_unused_result, alloc_size(__VA_ARGS__)))
@@ -15,6 +16,10 @@
  * Its size has been checked; the other one checks. */
 extern void *(*hx_heap_take_)(size_t size_bytes);
 void *hx_heap_take_checked_(size_t size_bytes) HX_HEAP_FN_(1);
+
+/* Behind hx_free(), in the same way; a direct call is a byte shorter, where that counts. */
+extern int (*hx_heap_give_)(void *ptr);
+void hx_heap_free_(void *ptr);
 
 /**
  * hx_alloc() - take a block of memory; its bytes are garbage.
@@ -80,7 +85,13 @@ void *hx_realloc(void *ptr, size_t size_bytes) __attribute__((warn_unused_result
  * Cost:    the provider's.
  * Source:  -
  */
-void hx_free(void *ptr);
+static inline void hx_free(void *ptr)
+{
+	if (HX_ENABLED(OPTIMIZE_SIZE))
+		hx_heap_free_(ptr);
+	else
+		hx_heap_give_(ptr);
+}
 
 /**
  * hx_alloc_size() - how many bytes of a block may be used.
@@ -127,8 +138,8 @@ unsigned hx_heap_set_watch(unsigned watch);
  * hx_heap_n_damaged() - blocks found written past their end since boot, by frees and sweeps.
  *
  * Returns: how many are written past their end; each is reported in the log with its address, its
- *          size, and who took it. A free of such a block reports it as well (hx_bug in debug
- *          builds) and then gives it back.
+ *          size, and who took it, unless they are those of the last sweep. A free of such a block
+ *          reports it as well (hx_bug in debug builds) and then gives it back.
  * Context: thread or boot.
  * Locks:   the provider's (rank HX_RANK_HEAP), and the log's.
  * Owner:   -
@@ -154,6 +165,21 @@ uint64_t hx_heap_n_damaged(void);
  */
 unsigned hx_heap_sites(struct hx_heap_site *sites, unsigned n_max, struct hx_heap_site *rest);
 
+/**
+ * hx_heap_take_back() - free the blocks that code which is gone has left behind. Only with
+ *                       CONFIG_MEM_LEAKS.
+ * @start: of that code
+ * @end:   behind it
+ *
+ * Returns: how many blocks that was.
+ * Context: thread; nobody runs that code, nor has a block of its any more.
+ * Locks:   the provider's (rank HX_RANK_HEAP).
+ * Owner:   -
+ * Cost:    O(blocks), with interrupts off, for each 32 blocks that are found.
+ * Source:  -
+ */
+uint64_t hx_heap_take_back(uintptr_t start, uintptr_t end);
+
 struct hx_text;
 
 /**
@@ -176,6 +202,20 @@ void hx_heap_show(struct hx_text *out);
 HX_MUST_CHECK int hx_heap_check(void);
 uint64_t hx_heap_n_refused(void);
 const char *hx_heap_provider(void);
+
+/**
+ * hx_heap_explain() - which large block an access missed (CONFIG_HEAP_GUARDS).
+ * @address: of the access that faulted
+ * @out:     receives a line
+ *
+ * Returns: true: the address is in the kernel heap's area, and the line was written.
+ * Context: any; a panic.
+ * Locks:   none: what it reads may change meanwhile.
+ * Owner:   -
+ * Cost:    O(large blocks).
+ * Source:  Perens, Electric Fence.
+ */
+bool hx_heap_explain(uintptr_t address, struct hx_text *out);
 
 /**
  * hx_heap_fail_at() - make the k-th allocation from now on fail, once. For tests.

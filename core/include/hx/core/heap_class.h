@@ -6,6 +6,7 @@
 #define HX_CORE_HEAP_CLASS_H
 
 #include <hx/base.h>
+#include <hx/config/core_slot.h>
 
 #define HX_HEAP_ABI		2u
 #define HX_HEAP_ALIGN		16u	/* every block is aligned to this at least */
@@ -78,7 +79,61 @@ void hx_heap_set_refusal(void (*listen)(const void *ptr, int why));
 HX_MUST_CHECK int hx_heap_start(const struct hx_heap_ops *ops);
 void hx_heap_stop(void);
 
+/**
+ * hx_heap_set_guards() - who knows the blocks that have guard pages (CONFIG_HEAP_GUARDS).
+ * @near: gives the block in whose pages or guards an address lies, nearest first, and its usable
+ *        bytes; NULL: there is none. Called in a panic: it may neither lock nor trust its lists
+ *
+ * Returns: nothing.
+ * Context: boot: a provider's init().
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a store.
+ * Source:  -
+ */
+void hx_heap_set_guards(const void *(*near)(uintptr_t address, size_t *usable));
+
 HX_SECTION_BOUNDS(hx_heap_classes, struct hx_heap_ops);
 #define HX_HEAP_CLASS(ops)	HX_REGISTER(hx_heap_classes, ops, struct hx_heap_ops, &(ops))
+
+
+#define HX_HEAP_SWAP_ABI	1u
+
+/*
+ * For a heap among others whose blocks are live too (CONFIG_SLOT_SWAP). Without it a heap can be
+ * swapped as well: then size_of() alone says whether a block is its own, and nothing is trimmed.
+ */
+struct hx_heap_swap_ops {
+	uint32_t abi;		/* HX_HEAP_SWAP_ABI */
+	const char *name;	/* the heap's */
+	/* [A] optional: whether an address lies in this heap's memory, for certain. For a heap
+	 * whose free() and size_of() could take foreign memory for a block by chance. */
+	bool (*owns)(const void *ptr);
+	/* [A] optional: give all to frames that no live block needs. The heap works on. */
+	void (*trim)(void);
+};
+
+HX_SECTION_BOUNDS(hx_heap_swaps, struct hx_heap_swap_ops);
+#if CONFIG_SLOT_SWAP
+#define HX_HEAP_SWAP(ops)	HX_REGISTER(hx_heap_swaps, ops, struct hx_heap_swap_ops, &(ops))
+#else
+/* Nobody asks: the compiler drops the table, and what only it names. */
+#define HX_HEAP_SWAP(ops) \
+	static HX_UNUSED const struct hx_heap_swap_ops *const ops##_is_not_asked = &(ops)
+#endif
+
+/**
+ * hx_heap_n_left() - blocks that live in heaps which are not in the slot any more.
+ * @name:   of one of them; NULL: all
+ * @n_left: receives how many blocks
+ *
+ * Returns: how many such heaps there are; those without blocks have given their memory back.
+ * Context: any but NMI; only with CONFIG_SLOT_SWAP.
+ * Locks:   the providers' (HX_RANK_HEAP) and heaps' (HX_RANK_LEAF), one at a time.
+ * Owner:   -
+ * Cost:    the providers' stats().
+ * Source:  -
+ */
+unsigned hx_heap_n_left(const char *name, uint64_t *n_left);
 
 #endif

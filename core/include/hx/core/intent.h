@@ -119,11 +119,14 @@ HX_MUST_CHECK int hx_intent_check(const struct hx_intent *i, const char **why);
  * @t:    a thread that was not joined yet
  * @want: checked as a whole, then copied
  *
+ * A deadline that the scheduler keeps is kept by one CPU of the affinity: the thread runs on that
+ * one as long as it has the deadline. Where it is is asked first, then the others from 0 on.
+ *
  * If @t is where it may not be any more it moves: at once if it is ready, at the next point where
  * it can be switched away from if it runs, when it is woken if it waits.
  *
  * Returns: 0; what hx_intent_check() says; -HX_EINVAL also if the affinity names no CPU that runs;
- *          -HX_ENOSPC the scheduler has not so much CPU left to promise; -HX_ENOMEM. On error
+ *          -HX_ENOSPC none of these CPUs has so much left to promise; -HX_ENOMEM. On error
  *          nothing changed.
  * Context: thread; another thread may run before it returns.
  * Locks:   takes HX_RANK_RUNQ; the scheduler may allocate before.

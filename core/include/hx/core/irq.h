@@ -21,7 +21,10 @@ struct hx_irq_action {
  * @line: below HX_IRQ_LINES, from the hal's line functions
  * @a:    name, handler and arg set; several actions on one line are called in turn
  *
- * Returns: 0; -HX_EINVAL no such line or no handler; -HX_EEXIST @a is on this line already.
+ * For the kernel's own lines, and where no router is chosen; drivers use hx/core/irq_router.h.
+ *
+ * Returns: 0; -HX_EINVAL no such line or no handler; -HX_EEXIST @a is on this line already;
+ *          -HX_EBUSY the router has the line.
  * Context: thread or boot.
  * Locks:   takes the table's lock (HX_RANK_DRIVER).
  * Owner:   @a stays the caller's, unchanged until hx_irq_detach().

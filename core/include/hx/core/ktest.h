@@ -16,6 +16,9 @@
 #define HX_CORE_KTEST_H
 
 #include <hx/base.h>
+#include <hx/core/heap.h>
+#include <hx/core/thread.h>
+#include <hx/hal/timer.h>
 
 #define HX_KTEST_WHY_MAX	160	/* bytes of the reason with the NUL */
 
@@ -58,6 +61,32 @@ static inline void hx_ktest_fail(struct hx_ktest_run *t, const char *file, int l
 				 const char *what)
 {
 	t->tell(t, file, line, what);
+}
+
+/**
+ * hx_ktest_heap_settles() - wait until no more of the heap is in use than before
+ * @used_bytes: what hx_heap_stats() said before
+ *
+ * Other threads may hold a block for a moment, and may have held one before; what a test has lost
+ * stays lost.
+ *
+ * Returns: true as soon as it is so; false after some seconds.
+ * Context: a thread that may sleep.
+ * Locks:   none taken.
+ * Owner:   -
+ * Cost:    hx_heap_stats() each 10 ms.
+ * Source:  -
+ */
+static inline bool hx_ktest_heap_settles(uint64_t used_bytes)
+{
+	struct hx_heap_stats now;
+
+	hx_heap_stats(&now);
+	for (unsigned i = 0; i < 500 && now.used_bytes > used_bytes; i++) {
+		hx_sleep_ns(10 * HX_NS_PER_MS);
+		hx_heap_stats(&now);
+	}
+	return now.used_bytes <= used_bytes;
 }
 
 /**

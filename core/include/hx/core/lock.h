@@ -12,6 +12,7 @@
 #define HX_CORE_LOCK_H
 
 #include <hx/base.h>
+#include <hx/config/core_border.h>
 #include <hx/config/core_lib.h>
 #include <hx/config/hal_common.h>
 #include <hx/hal/cpu.h>
@@ -27,15 +28,17 @@ enum hx_lock_rank {
 	HX_RANK_DEVICE,
 	HX_RANK_CONSOLE,
 	HX_RANK_STACKS,
+	HX_RANK_THREADS,	/* the table of all threads; interrupts may come */
 	HX_RANK_HEAP,
 	HX_RANK_KMAP,		/* the kernel's page tables */
 	HX_RANK_ZONE,		/* frames */
-	HX_RANK_THREADS,	/* the table of all threads */
 	HX_RANK_WAIT,		/* wait queues */
 	HX_RANK_INHERIT,	/* priority inheritance */
 	HX_RANK_RUNQ,
 	HX_RANK_TIMERS,
 	HX_RANK_DRIVER,		/* a device's registers */
+	HX_RANK_CAP_OBJECT,	/* the capabilities of an object */
+	HX_RANK_CAP_TABLE,	/* a holder's slots */
 	HX_RANK_LOG,
 	HX_RANK_LEAF,
 	HX_RANK_COUNT,
@@ -78,10 +81,12 @@ static inline void hx_spin_init(struct hx_spinlock *l, const char *name, enum hx
  * hx_lock_debug_release() - check that this CPU has it, and forget it
  * hx_lock_debug_contended() - count that somebody had to wait
  * hx_lock_debug_is_held() - whether this CPU has it
+ * hx_lock_debug_taken() - which ranks this CPU took since it was last asked
  * hx_lock_debug_stop() - check nothing from now on: the kernel is ending
  * @l: the lock
  *
- * Returns: is_held: true if so; the others nothing, but hx_bug() with names if a rule is broken.
+ * Returns: is_held: true if so; taken: a bit for each rank, without HX_RANK_NONE; others nothing,
+ *          but hx_bug() with names if a rule is broken.
  * Context: any; only with CONFIG_DEBUG_LOCKS, from the functions below.
  * Locks:   none: each CPU's list is its own, with interrupts off.
  * Owner:   -
@@ -92,7 +97,24 @@ void hx_lock_debug_acquire(struct hx_spinlock *l);
 void hx_lock_debug_release(struct hx_spinlock *l);
 void hx_lock_debug_contended(struct hx_spinlock *l);
 bool hx_lock_debug_is_held(const struct hx_spinlock *l);
+uint32_t hx_lock_debug_taken(void);
 void hx_lock_debug_stop(void);
+
+struct hx_text;
+
+/**
+ * hx_lock_debug_show() - the spinlocks that a CPU holds, one a line.
+ * @out: where to
+ * @cpu: this one, or one that stands still
+ *
+ * Returns: nothing.
+ * Context: a panic; only with CONFIG_DEBUG_LOCKS.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    O(locks held).
+ * Source:  -
+ */
+void hx_lock_debug_show(struct hx_text *out, unsigned cpu);
 
 /**
  * hx_spin_wait() - take a lock that somebody else holds: the slow end of hx_spin_lock()
@@ -110,11 +132,70 @@ void hx_lock_debug_stop(void);
  */
 void hx_spin_wait(struct hx_spinlock *l);
 
+/* What kind of lock an address in hx_border.held[] is. */
+enum hx_border_lock { HX_BORDER_SPIN, HX_BORDER_MUTEX, HX_BORDER_READ, HX_BORDER_WRITE };
+
+/**
+ * hx_border_took() - the running call has a lock now
+ * hx_border_gave() - and no longer
+ * hx_border_acquire() - take a lock and note it
+ * hx_border_try() - take a spinlock if it is free, and note it
+ * hx_border_release() - the end of that
+ * @lock: its address, a multiple of 4
+ * @kind: what it is
+ *
+ * The last three are what the functions of locks below are in code of modules. Taking and noting
+ * are one step there: such code may lose the right to be executed at any instruction.
+ *
+ * Returns: try: whether it was free; others nothing.
+ * Context: took, gave: any; others as the lock's own functions.
+ * Locks:   none but @lock.
+ * Owner:   -
+ * Cost:    about 10 instructions, and the lock's.
+ * Source:  -
+ */
+void hx_border_took(const void *lock, enum hx_border_lock kind);
+void hx_border_gave(const void *lock);
+void hx_border_acquire(void *lock, enum hx_border_lock kind);
+bool hx_border_try(struct hx_spinlock *lock);
+void hx_border_release(void *lock, enum hx_border_lock kind);
+
+/* Code of modules is compiled with this as 1. */
+#ifndef HX_IN_MODULE
+#define HX_IN_MODULE	0
+#endif
+
+/* True: it is done, as code of a module has it. The lock is looked at first, so that an address
+ * which is none faults here, and is the module's fault. */
+static inline bool hx_lock_noted_(void *lock, enum hx_border_lock kind)
+{
+	if (!HX_ENABLED(BORDERS) || !HX_IN_MODULE)
+		return false;
+	(void)*(volatile uint32_t *)lock;
+	hx_border_acquire(lock, kind);
+	return true;
+}
+
+static inline bool hx_lock_let_go_(void *lock, enum hx_border_lock kind)
+{
+	if (!HX_ENABLED(BORDERS) || !HX_IN_MODULE)
+		return false;
+	(void)*(volatile uint32_t *)lock;
+	hx_border_release(lock, kind);
+	return true;
+}
+
 /*
  * Called again and again by whoever spins, for what must not wait until the lock is free: other
  * CPUs may hold it and wait for this one to forget translations. Set by core/smp.
  */
 extern void (*hx_spin_poll)(void);
+
+/*
+ * Called now and then by who has spun for long, perhaps with interrupts off: whoever holds the lock
+ * may never let go of it. Takes no lock. Set by core/thread.
+ */
+extern void (*hx_spin_long)(void);
 
 /* Called when preemption is possible again and one is due. Set by core/thread; until then it does
  * nothing. */
@@ -133,38 +214,40 @@ static inline void hx_preempt_enable(void)
 		hx_preempt_point();
 }
 
-/* The old value of locked: 0, and it is ours now; else somebody has it. On one CPU preemption or
- * interrupts are off by now, so nobody can come between the load and the store. */
-static inline uint32_t hx_spin_swap_(struct hx_spinlock *l)
+/* True: it was free, and is ours now. On one CPU preemption or interrupts are off by now, so nobody
+ * can come between the load and the store. */
+static inline bool hx_spin_try_(struct hx_spinlock *l)
 {
 	uint32_t was = 0;
 
-	if (!HX_ENABLED(ONE_CPU)) {
-		__atomic_compare_exchange_n(&l->locked, &was, 1, false, __ATOMIC_ACQUIRE,
-					    __ATOMIC_RELAXED);
-		return was;
-	}
+	if (!HX_ENABLED(ONE_CPU))
+		return __atomic_compare_exchange_n(&l->locked, &was, 1, false, __ATOMIC_ACQUIRE,
+						   __ATOMIC_RELAXED);
 	was = l->locked;
 	l->locked = 1;
 	__asm__ volatile("" ::: "memory");
-	return was;
+	return was == 0;
 }
 
 static inline void hx_spin_acquire_(struct hx_spinlock *l)
 {
+	if (hx_lock_noted_(l, HX_BORDER_SPIN))
+		return;
 	if (HX_ENABLED(DEBUG_LOCKS))
 		hx_lock_debug_acquire(l);
 	if (HX_ENABLED(ONE_CPU)) {
 		/* Nobody else can hold it: only a bug, which the line above sees, could. */
 		l->locked = 1;
 		__asm__ volatile("" ::: "memory");
-	} else if (HX_UNLIKELY(hx_spin_swap_(l) != 0)) {
+	} else if (HX_UNLIKELY(!hx_spin_try_(l))) {
 		hx_spin_wait(l);
 	}
 }
 
 static inline void hx_spin_release_(struct hx_spinlock *l)
 {
+	if (hx_lock_let_go_(l, HX_BORDER_SPIN))
+		return;
 	if (HX_ENABLED(DEBUG_LOCKS))
 		hx_lock_debug_release(l);
 	if (HX_ENABLED(ONE_CPU))
@@ -198,7 +281,10 @@ static inline hx_irqflags_t hx_spin_lock_irqsave(struct hx_spinlock *l)
 static inline bool hx_spin_trylock_irqsave(struct hx_spinlock *l, hx_irqflags_t *flags)
 {
 	*flags = hx_irq_save();
-	if (HX_LIKELY(hx_spin_swap_(l) == 0)) {
+	if (HX_ENABLED(BORDERS) && HX_IN_MODULE) {
+		if (hx_border_try(l))
+			return true;
+	} else if (HX_LIKELY(hx_spin_try_(l))) {
 		if (HX_ENABLED(DEBUG_LOCKS))
 			hx_lock_debug_acquire(l);
 		return true;

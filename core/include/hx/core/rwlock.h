@@ -49,6 +49,8 @@ void hx_rw_write_wait(struct hx_rwlock *l);
 
 static inline void hx_rw_read_acquire_(struct hx_rwlock *l)
 {
+	if (hx_lock_noted_(l, HX_BORDER_READ))
+		return;
 	if (HX_ENABLED(DEBUG_LOCKS))
 		hx_lock_debug_acquire(&l->queue);
 	if (!HX_ENABLED(ONE_CPU) &&
@@ -60,6 +62,8 @@ static inline void hx_rw_read_acquire_(struct hx_rwlock *l)
 
 static inline void hx_rw_read_release_(struct hx_rwlock *l)
 {
+	if (hx_lock_let_go_(l, HX_BORDER_READ))
+		return;
 	__asm__ volatile("" ::: "memory");
 	if (HX_ENABLED(DEBUG_LOCKS))
 		hx_lock_debug_release(&l->queue);
@@ -71,6 +75,8 @@ static inline void hx_rw_write_acquire_(struct hx_rwlock *l)
 {
 	uint32_t was = 0;
 
+	if (hx_lock_noted_(l, HX_BORDER_WRITE))
+		return;
 	if (HX_ENABLED(DEBUG_LOCKS))
 		hx_lock_debug_acquire(&l->queue);
 	if (!HX_ENABLED(ONE_CPU) &&
@@ -82,6 +88,8 @@ static inline void hx_rw_write_acquire_(struct hx_rwlock *l)
 
 static inline void hx_rw_write_release_(struct hx_rwlock *l)
 {
+	if (hx_lock_let_go_(l, HX_BORDER_WRITE))
+		return;
 	__asm__ volatile("" ::: "memory");
 	if (HX_ENABLED(DEBUG_LOCKS))
 		hx_lock_debug_release(&l->queue);

@@ -19,8 +19,9 @@
  * provider counts it in rq->n_held and gives it from pick only when it let it go again, from a
  * timer of its own: hx_runq_lock(), n_held--, hx_runq_kick(), hx_runq_unlock().
  *
- * A provider that has leave, admit or holds says so in its meson.build, as the third member of
- * 'provides'; kernels without such a one do not even look. Core refuses one that did not say.
+ * A provider that has leave, admit or holds, or asks for extra ticks, says so in its meson.build,
+ * as the third member of 'provides' ('leave', 'admit', 'hold', 'tick_in'); kernels without such a
+ * one do not even look. Core refuses one that did not say.
  *
  * The boot thread alone runs without having been enqueued or picked: a provider hears of it first
  * by tick, leave or changed.
@@ -36,6 +37,7 @@
 #include <hx/base.h>
 #include <hx/core/intent.h>
 #include <hx/core/lock.h>
+#include <hx/core/promise.h>
 #include <hx/core/thread.h>
 #include <hx/hal/timer.h>
 
@@ -94,7 +96,8 @@ struct hx_sched_ops {
 	int (*init)(struct hx_runq *rq);	/* [T] once per CPU; 0 or negative */
 	void (*fini)(struct hx_runq *rq);	/* [T] optional; rq is empty; undo init */
 	/* [T] optional; t is new (t->intent is NULL), or wants another intent than *t->intent:
-	 * 0, a promise to keep; -HX_ENOSPC no CPU time left to promise; -HX_ENOMEM.
+	 * 0, a promise to keep (hx_sched_promise()); -HX_ENOSPC no CPU time left to promise;
+	 * -HX_ENOMEM.
 	 * want NULL: t has ended, after leave EXIT, and its memory is about to go: free what admit
 	 * allocated. The result is then ignored. */
 	int (*admit)(struct hx_thread *t, const struct hx_intent *want);
@@ -102,7 +105,8 @@ struct hx_sched_ops {
 	void (*dequeue)(struct hx_runq *rq, struct hx_thread *t);	/* [R] t is enqueued here */
 	struct hx_thread *(*pick)(struct hx_runq *rq);	/* [R] taken off the queue; NULL = none */
 	/* [R] optional; current (never idle) ran ran_ns since the last tick or since it came on
-	 * the CPU. NULL: time never preempts. */
+	 * the CPU: at each interrupt of the timer, so also between the ticks of CONFIG_TICK_HZ if
+	 * hx_runq_tick_in() asked for that. NULL: time never preempts. */
 	enum hx_tick (*tick)(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns);
 	/* [R] optional; current (never idle) leaves the CPU; ran_ns as for tick. */
 	void (*leave)(struct hx_runq *rq, struct hx_thread *current, uint64_t ran_ns,
@@ -124,7 +128,8 @@ struct hx_sched_ops {
 static inline bool hx_sched_may_move(const struct hx_thread *t, unsigned cpu)
 {
 	return cpu < 64 && (t->intent->affinity >> cpu & 1) != 0 &&
-	       (t->intent->flags & HX_INTENT_PINNED) == 0 && t->intent->deadline_ns == 0;
+	       (t->intent->flags & HX_INTENT_PINNED) == 0 &&
+	       (t->intent->deadline_ns == 0 || t->promised_ppm == 0);
 }
 
 /**
@@ -146,6 +151,67 @@ hx_irqflags_t hx_runq_lock(struct hx_runq *rq);
 void hx_runq_unlock(struct hx_runq *rq, hx_irqflags_t flags);
 void hx_runq_kick(struct hx_runq *rq);
 
+/**
+ * hx_sched_set_breaker() - who can end a call into a module on another CPU (CONFIG_SLOT_SWAP).
+ * @fn: called in the tick of one CPU, or while one spins for a lock, again and again while @cpu
+ *      takes no ticks: if that one is in code that @provider's module brought, and surely does not
+ *      come back, get it out. NULL: nobody can
+ *
+ * Returns: nothing.
+ * Context: boot or thread; fn: interrupt, or any where a spinlock may be waited for; on several
+ *          CPUs at once.
+ * Locks:   none, and fn takes none.
+ * Owner:   -
+ * Cost:    a store.
+ * Source:  -
+ */
+typedef void (*hx_sched_breaker_t)(unsigned cpu, const void *provider, bool is_again);
+void hx_sched_set_breaker(hx_sched_breaker_t fn);
+
+#define HX_TICK_IN_LATE_NS	1000u	/* what rounding of clocks could take away */
+
+/**
+ * hx_runq_tick_in() - ask for a tick between the regular ones, when a budget will be used up.
+ * @rq: from init; of the CPU that calls
+ * @ns: how long from now on
+ *
+ * For pick, tick and changed of a provider that announced 'tick_in'. Holds until the next tick of
+ * whatever kind: tick asks again if the budget is not used up then. Nothing has to be taken back:
+ * a tick that nobody needs any more is only that. Called for another CPU's queue (changed may be),
+ * it does nothing, and the next regular tick there is the first that can ask.
+ *
+ * Returns: nothing. tick comes HX_TICK_IN_LATE_NS after that time, so that what ran by then is what
+ *          was asked for; or earlier, if a regular tick is due.
+ * Context: [R].
+ * Locks:   none; the run queue's is held.
+ * Owner:   -
+ * Cost:    about 25 instructions; two device writes if nothing else comes before it.
+ * Source:  -
+ */
+void hx_runq_tick_in(struct hx_runq *rq, uint64_t ns);
+
+/**
+ * hx_runq_narrow() - a rule of the provider's has it that t runs on these CPUs only.
+ * hx_runq_send() - t is ready on a CPU where it may not run any more: it goes to another one.
+ * @rq:   whose lock is held, and which t belongs to
+ * @t:    send: READY at the provider, or nothing happens; also if it may run here
+ * @cpus: a bit per CPU; what the intent forbids is not allowed by it
+ *
+ * Core sees to it when t is woken, moved, or runs where it may not; ready threads the provider
+ * looks for itself and sends. A mask that leaves no CPU that runs counts as none, and a promise
+ * keeps a thread at its CPU. The mask holds until the next one, or another intent; changed is then
+ * called and can narrow again. Another scheduler begins without.
+ *
+ * Returns: nothing. After narrow, t->cpus is where t may run.
+ * Context: [R]; send not from an operation: from a timer of the provider's.
+ * Locks:   HX_RANK_RUNQ is held. send drops it, takes another queue's, and comes back with it.
+ * Owner:   -
+ * Cost:    narrow: about 20 instructions. send: a dequeue and an enqueue.
+ * Source:  -
+ */
+void hx_runq_narrow(struct hx_runq *rq, struct hx_thread *t, uint64_t cpus);
+void hx_runq_send(struct hx_runq *rq, struct hx_thread *t);
+
 /*
  * What current has run since tick or leave was told last, or since it came on the CPU, in ns. It
  * counts as told now: tick and leave go on from here. For providers that account before they let
@@ -164,5 +230,16 @@ static inline uint64_t hx_runq_take_ran_ns(struct hx_runq *rq)
 
 HX_SECTION_BOUNDS(hx_sched_classes, struct hx_sched_ops);
 #define HX_SCHED_CLASS(ops)	HX_REGISTER(hx_sched_classes, ops, struct hx_sched_ops, &(ops))
+
+/* A provider's look at all it keeps of a run queue, the slow way: for tests and a simulator, which
+ * calls it after each event. In a file that only host builds have; the kernel collects none. */
+struct hx_sched_check {
+	const char *name;			/* the provider's */
+	bool (*holds)(struct hx_runq *rq);	/* [R] its invariants */
+};
+
+HX_SECTION_BOUNDS(hx_sched_checks, struct hx_sched_check);
+#define HX_SCHED_CHECK(check_) \
+	HX_REGISTER(hx_sched_checks, check_, struct hx_sched_check, &(check_))
 
 #endif

@@ -200,11 +200,12 @@ void hx_tlb_shootdown(const struct hx_cpumask *cpus, uintptr_t va, size_t n_page
 /**
  * hx_smp_stop_others() - halt all other CPUs, for ever.
  *
- * Returns: how many did not halt within 10 ms: they have interrupts off, or are broken.
+ * Returns: how many did not halt in time: they have interrupts off, or are broken. They halt as
+ *          soon as they turn them on.
  * Context: any; for panics and for the end of the kernel.
  * Locks:   none.
  * Owner:   -
- * Cost:    at most 10 ms.
+ * Cost:    an interrupt round trip; if one does not answer, 100 ms of this CPU's own time.
  * Source:  -
  */
 unsigned hx_smp_stop_others(void);

@@ -17,6 +17,7 @@
 #define HX_CORE_THREAD_H
 
 #include <hx/base.h>
+#include <hx/config/core_slot.h>
 #include <hx/config/core_thread.h>
 #include <hx/core/intent.h>
 #include <hx/core/list.h>
@@ -38,9 +39,11 @@ enum hx_thread_state {
 	HX_THREAD_MOVING,	/* on no run queue, on its way to another CPU's */
 };
 
+struct hx_border;
 struct hx_runq;
 struct hx_mmu_space;
 struct hx_mutex;
+struct hx_user_start;
 struct hx_thread_stats;
 
 /*
@@ -52,13 +55,22 @@ struct hx_timer {
 	hx_ns_t deadline_ns;			/* t absolute */
 	void (*fn)(struct hx_timer *timer);	/* constant while started */
 	uint32_t cpu;				/* t where it is, or was last */
-	uint32_t reserved;
+	uint32_t exact;				/* t does not wait for the tick; core's */
+};
+
+/* In the sets of known threads, and since when it waits: core/thread/guard.c, stall.c. */
+struct hx_thread_guard {
+#if CONFIG_SLOT_SWAP
+	struct hx_thread *next[2];
+	uint32_t seen, since;
+#endif
 };
 
 /*
  * Field keys: c constant after creation, q lock of the run queue that rq names, w lock of the wait
  * queue it is on, i lock of all priority inheritance, j lock of all joins, s itself only, T lock of
- * the table of all threads. Two letters: written under both, so read under either.
+ * the table of all threads, p lock of promises, read without it. Two letters: written under both,
+ * so read under either.
  */
 struct hx_thread {
 	struct hx_context ctx;			/* q valid while not running */
@@ -78,16 +90,19 @@ struct hx_thread {
 	uint32_t n_holds;			/* T who looks at it; not freed meanwhile */
 	int32_t wake_result;			/* w 0, or -HX_ETIMEDOUT */
 	uint8_t base_prio;			/* i its own priority */
-	uint8_t reserved[3];
+	uint8_t home;				/* p the CPU that promised; valid if one did */
+	uint8_t is_joining;			/* j whom wait_data names (DEADLOCKS) */
+	uint8_t user;				/* a HX_THREAD_IN_USER, _USER_ENDS (USER_MODE) */
 	struct hx_list wait_link;		/* w */
 	struct hx_wait_queue *waits_on;		/* w valid if has_timeout */
 	struct hx_timer timeout;		/* w valid if has_timeout */
 	struct hx_mutex *blocked_on;		/* iw the mutex it waits for; NULL: none */
 	struct hx_mutex *owned;			/* i mutexes of its that others wait for */
+	void *wait_data;			/* w for its waker (hx/core/handover.h) */
 	struct hx_thread_stats *stats;		/* c NULL: not counted */
 	struct hx_thread *joiner;		/* j who waits in hx_thread_join() */
 	int32_t exit_value;			/* j */
-	uint32_t reserved2;
+	uint32_t promised_ppm;			/* p of that CPU, for its deadline; 0: nothing */
 	int (*fn)(void *arg);			/* c */
 	void *arg;				/* c */
 	void *stack;				/* c lowest byte; NULL: the boot stack */
@@ -95,6 +110,10 @@ struct hx_thread {
 	struct hx_mmu_space *space;		/* s user memory it runs in; NULL: none */
 	struct hx_list all_link;		/* T */
 	char name[HX_THREAD_NAME_MAX];		/* c */
+	struct hx_border *border;		/* s innermost call into a module */
+	uint32_t swap_idx[2];			/* its record in a swap and the next, or garbage */
+	uint64_t cpus;				/* q where it may run, if there are several */
+	struct hx_thread_guard guard;		/* where schedulers are swapped */
 };
 
 enum hx_thread_flags {
@@ -142,10 +161,28 @@ HX_MUST_CHECK int hx_thread_create(const struct hx_thread_params *p, struct hx_t
  * Context: thread, does not sleep; a more urgent thread may run before it returns.
  * Locks:   takes HX_RANK_THREADS, HX_RANK_RUNQ.
  * Owner:   struct and stack stay the caller's.
- * Cost:    about 150 instructions; allocates nothing.
+ * Cost:    about 150 instructions; allocates nothing; with CONFIG_SCHED_STATS 200 bytes of the
+ *          stack, if that leaves HX_CONTEXT_STACK_MIN.
  * Source:  -
  */
 HX_MUST_CHECK int hx_thread_init(struct hx_thread *t, const struct hx_thread_params *p);
+
+/* The word at the lowest end of a stack (CONFIG_STACK_CANARIES), which nobody but an overflow
+ * writes: set when the thread is made, looked at by sweeps over all threads (hx_thread_foreach()).
+ * Stacks of which nobody wrote one are not broken. Any context. */
+#define HX_STACK_CANARY	0x5ca1ab1e57ac4e4dull
+
+static inline void hx_thread_canary_set(const struct hx_thread *t)
+{
+	*(volatile uint64_t *)t->stack = HX_STACK_CANARY ^ (uintptr_t)t;
+}
+
+static inline bool hx_thread_canary_broken(const struct hx_thread *t)
+{
+	return HX_ENABLED(STACK_CANARIES) && t->stack != NULL && t->state != HX_THREAD_DEAD &&
+	       (t->flags & HX_THREAD_IDLE) == 0 &&
+	       *(const volatile uint64_t *)t->stack != (HX_STACK_CANARY ^ (uintptr_t)t);
+}
 
 /**
  * hx_thread_join() - wait for a thread's end, take its exit value, free it.
@@ -176,6 +213,65 @@ int hx_thread_join(struct hx_thread *t, hx_ns_t timeout_ns, int *exit_value);
  * Source:  -
  */
 HX_NORETURN void hx_thread_exit(int exit_value);
+
+/**
+ * hx_thread_set_space_end() - who gives back the address space of a thread that ends
+ *                             (CONFIG_MMU_SPACES).
+ * @fn: called in a thread that ends with t->space set, which is NULL when it returns; NULL: nobody
+ *
+ * Returns: nothing.
+ * Context: boot; @fn runs in the thread that ends, and may sleep.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a store. A thread without a space pays a load and a branch at its end.
+ * Source:  -
+ */
+void hx_thread_set_space_end(void (*fn)(void));
+
+/**
+ * hx_thread_enter_user() - the calling thread goes on in user mode (CONFIG_USER_MODE).
+ * @start: where; read before it leaves
+ *
+ * Returns: -HX_EINVAL the thread runs in no space, is the main thread, or an address is not the
+ *          user's; -HX_ECANCELED hx_thread_end_user(); else never: its kernel stack is empty from
+ *          now on.
+ * Context: thread, nothing held.
+ * Locks:   none.
+ * Owner:   what the stack held is lost.
+ * Cost:    about 50 instructions; from then on some 5 more for each of its switches.
+ * Source:  -
+ */
+HX_MUST_CHECK int hx_thread_enter_user(const struct hx_user_start *start);
+
+/**
+ * hx_thread_end_user() - a thread's next instruction in user mode is not carried out: it ends
+ *                        (CONFIG_USER_MODE).
+ * @t: any thread; one that is in the kernel gets to the end of what it does there, and one that
+ *     never goes to user mode never hears of it
+ *
+ * It ends with -HX_ECANCELED, on its empty kernel stack, as if it had called hx_thread_exit()
+ * there: so it holds nothing of the kernel's, and leaves its space as every thread does.
+ *
+ * Returns: nothing; when it has ended its join says. Asking again changes nothing.
+ * Context: thread, interrupts on.
+ * Locks:   takes HX_RANK_RUNQ; none held that code with interrupts off elsewhere may wait for.
+ * Owner:   the caller sees to it that @t is not joined and freed meanwhile.
+ * Cost:    about 60 instructions; if it runs on another CPU, an interrupt round trip.
+ * Source:  POSIX kill(SIGKILL). Differs: of one thread, and of no kernel thread
+ *          (docs/design/scheduling.md).
+ */
+void hx_thread_end_user(struct hx_thread *t);
+
+enum hx_thread_user {
+	HX_THREAD_IN_USER = 1,		/* its kernel stack begins with a frame of user mode */
+	HX_THREAD_USER_ENDS = 2,	/* hx_thread_end_user() was called */
+};
+
+/* May the calling thread go on in user mode? */
+static inline bool hx_thread_user_ends(const struct hx_thread *self)
+{
+	return (__atomic_load_n(&self->user, __ATOMIC_RELAXED) & HX_THREAD_USER_ENDS) != 0;
+}
 
 /**
  * hx_resched_now() - switch if that is due and allowed here; what hx_resched_point() calls.
@@ -277,6 +373,24 @@ static inline struct hx_thread *hx_thread_self(void)
 void hx_timer_start(struct hx_timer *t, hx_ns_t deadline_ns);
 
 /**
+ * hx_timer_start_exact() - the same, and it does not wait for the tick after that time.
+ * @t:           as for hx_timer_start()
+ * @deadline_ns: as there; in the past: a microsecond from now
+ *
+ * Only for schedulers whose room announces 'tick_in'; in a kernel without such a one it is
+ * hx_timer_start(). A timer whose function runs on another CPU just now is started there, and
+ * waits for a tick once.
+ *
+ * Returns: nothing.
+ * Context: any but NMI, also the timer's own fn.
+ * Locks:   takes HX_RANK_TIMERS; fn is called without it.
+ * Owner:   the caller keeps @t alive until it fired or was cancelled.
+ * Cost:    O(log n) in such timers; two device writes if nothing else comes before it.
+ * Source:  -
+ */
+void hx_timer_start_exact(struct hx_timer *t, hx_ns_t deadline_ns);
+
+/**
  * hx_timer_cancel() - stop a timer; when this returns its function does not run any more.
  * @t: zero, or started before
  *
@@ -284,7 +398,8 @@ void hx_timer_start(struct hx_timer *t, hx_ns_t deadline_ns);
  * call it as well, and need not wait.
  *
  * Returns: true if it ran and now will not fire; false if it has fired or never ran.
- * Context: any but NMI; holding no lock that the timer's function takes.
+ * Context: any but NMI; holding no lock that the timer's function takes, nor one of a higher rank:
+ *          CONFIG_DEBUG_LOCKS checks that, for functions that have run once.
  * Locks:   takes HX_RANK_TIMERS.
  * Owner:   @t is the caller's again.
  * Cost:    O(log n).

@@ -20,6 +20,13 @@
  *   void hx_cpu_relax(void)           a hint inside a spin loop
  *   void hx_cpu_idle(void)            enable interrupts and wait for one, atomically; returns with
  *                                     interrupts enabled
+ *   size_t hx_bit_highest(size_t x)   which is the highest one that is set; x is not 0
+ *   void hx_bit_set_atomic(uint64_t *map, size_t bit)      in one step, also against other CPUs
+ *   bool hx_bit_clear_atomic(uint64_t *map, size_t bit)    the same; what it was
+ *   void hx_bit_set32(uint32_t *map, uint32_t bit)         in a map that one CPU changes at a time;
+ *   void hx_bit_clear32(uint32_t *map, uint32_t bit)       bit is below 2^31
+ *   bool hx_put_if_null(void **slot, void *p, uintptr_t *was)   the same; true: it was NULL, and is
+ *                                     p now. was receives what was there, for whoever wants a 0
  * hx_percpu() is in <hx/hal/percpu.h>.
  */
 

@@ -69,6 +69,76 @@ void hx_irq_line_unmask(uint32_t line);
 void hx_irq_line_mask(uint32_t line);
 
 /**
+ * hx_irq_line_set_level() - how a device signals on its line (CONFIG_LINE_CONTROL).
+ * @line:  a device line
+ * @level: true: as long as it wants something; false: once, when it begins to
+ * @was:   receives what it was before; untouched on error. NULL: not wanted
+ *
+ * Returns: 0; -HX_ENODEV the line has no controller that could.
+ * Context: any; the line is masked, or its interrupts may be lost.
+ * Locks:   none; one CPU changes lines.
+ * Owner:   -
+ * Cost:    a store; the controller hears of it when the line is unmasked.
+ * Source:  Intel 82093AA datasheet, 3.2.4.
+ */
+HX_MUST_CHECK int hx_irq_line_set_level(uint32_t line, bool level, bool *was);
+
+/**
+ * hx_irq_line_is_level() - what hx_irq_line_set_level() or the firmware's tables say.
+ * @line: below HX_IRQ_LINES
+ *
+ * Returns: true: level-triggered.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a load.
+ * Source:  -
+ */
+bool hx_irq_line_is_level(uint32_t line);
+
+/**
+ * hx_irq_line_route() - which CPU takes the interrupts of a line (CONFIG_LINE_CONTROL).
+ * @line: a device line
+ * @cpu:  a CPU that runs
+ *
+ * Returns: 0; -HX_ENODEV the line has no controller that could.
+ * Context: any; the line is masked, and goes there when it is unmasked.
+ * Locks:   none; one CPU changes lines.
+ * Owner:   -
+ * Cost:    a store.
+ * Source:  Intel 82093AA datasheet, 3.2.4 (physical destination).
+ */
+HX_MUST_CHECK int hx_irq_line_route(uint32_t line, unsigned cpu);
+
+/**
+ * hx_irq_line_resend() - have an interrupt of a line taken once more, by the CPU it is routed to.
+ * @line: below HX_IRQ_LINES
+ *
+ * For edges: one that came while the line was masked is lost in the controller, and the device
+ * does not signal again before it is served (CONFIG_LINE_CONTROL).
+ *
+ * Returns: nothing; the interrupt comes as soon as that CPU has them enabled.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a device write, two for another CPU.
+ * Source:  Intel SDM vol. 3, 11.6.1.
+ */
+void hx_irq_line_resend(uint32_t line);
+
+/**
+ * hx_irq_n_spurious() - interrupts that the controller took back while it delivered them.
+ *
+ * Returns: how many, of all CPUs; 0 without CONFIG_LINE_CONTROL, or where there are none.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a load.
+ * Source:  Intel SDM vol. 3, 11.9 (spurious interrupt).
+ */
+uint64_t hx_irq_n_spurious(void);
+
+/**
  * hx_irq_line_soft() - the line with no device behind it, for tests and for measuring.
  * hx_irq_raise_soft() - make this CPU take an interrupt on that line, through the real controller.
  *

@@ -49,4 +49,20 @@ void hx_reg_write32(const struct hx_reg_window *w, unsigned offset, uint32_t val
  */
 HX_MUST_CHECK int hx_platform_uart(unsigned idx, struct hx_reg_window *w, uint32_t *line);
 
+/**
+ * hx_platform_ports() - the I/O ports that the hal uses itself. Only with CONFIG_RESOURCES.
+ * @idx:   0, 1, … until it fails
+ * @first: receives the first port of a range
+ * @n:     receives how many
+ * @name:  receives what they are, valid for ever; all three untouched on error
+ *
+ * Returns: 0; -HX_ENODEV there are no more.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   the hal.
+ * Cost:    a few stores.
+ * Source:  IBM PC/AT technical reference: 8259A and 8254.
+ */
+HX_MUST_CHECK int hx_platform_ports(unsigned idx, uint32_t *first, uint32_t *n, const char **name);
+
 #endif

@@ -18,14 +18,14 @@ typedef bool (*hx_trap_upcall_t)(struct hx_trap_frame *frame);
  * Without one, or when it returns false, the hal says what happened on the early console and leaves
  * with HX_EXIT_PANIC.
  *
- * Returns: nothing.
- * Context: boot.
+ * Returns: who did before; NULL: nobody.
+ * Context: boot; a test, which gives what is not its own to the one before: other CPUs go on.
  * Locks:   none.
  * Owner:   -
  * Cost:    one store.
  * Source:  -
  */
-void hx_trap_set_upcall(hx_trap_upcall_t upcall);
+hx_trap_upcall_t hx_trap_set_upcall(hx_trap_upcall_t upcall);
 
 /**
  * hx_trap_vector() - the machine's number of the exception or interrupt.
@@ -128,5 +128,30 @@ size_t hx_backtrace(const struct hx_trap_frame *f, uintptr_t *pcs, size_t max, b
  * Source:  -
  */
 void hx_trap_provoke(unsigned vector);
+
+/**
+ * hx_trap_touch() - one access, for tests.
+ * @va:  where; of HX_TRAP_SPIN... how often
+ * @how: HX_TRAP_READ, HX_TRAP_WRITE a byte; HX_TRAP_GO: jump there, what is there returns;
+ *       HX_TRAP_SPIN: touch nothing, but be busy; HX_TRAP_SPIN_USER: the same with flags and
+ *       segments as only user mode may set them
+ *
+ * Returns: nothing. To go on behind a fault, the up-call gives hx_trap_set_pc() the address
+ *          of hx_trap_touched.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    the exception, if there is one.
+ * Source:  -
+ */
+enum hx_trap_how {
+	HX_TRAP_READ, HX_TRAP_WRITE, HX_TRAP_GO, HX_TRAP_SPIN, HX_TRAP_SPIN_USER,
+};
+void hx_trap_touch(uintptr_t va, unsigned how);
+extern const char hx_trap_touched[];
+
+/* From hx_trap_provoke() to here lies code that runs at any address, hx_trap_touch() too: tests
+ * copy it. */
+extern const char hx_trap_provoke_end[];
 
 #endif

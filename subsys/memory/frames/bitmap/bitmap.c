@@ -16,26 +16,9 @@
  * in the map. The search is next fit with one hint per order; O(pages / 64) when nothing fits.
  */
 #include <hx/config/core_mem.h>
-#include <hx/core/bitmap.h>
-#include <hx/core/frames_class.h>
 #include <hx/hal/mem.h>
 
-#define RUN_MAX		(1ull << HX_FRAMES_MAX_ORDER)
-#define WORD_ORDER	6u	/* log2 of the pages in one word */
-
-/* In zone->priv. Field key: c constant after init, l zone->lock. */
-struct bitmap {
-	uint64_t *free, *head;			/* c the maps; the words are l */
-	hx_pfn_t base;				/* c page of bit 0 */
-	uint64_t n_words;			/* c without the guard word */
-	uint64_t hint[HX_FRAMES_MAX_ORDER + 1];	/* l word where the last run of an order was */
-};
-_Static_assert(sizeof(struct bitmap) <= sizeof(((struct hx_zone *)0)->priv), "fits the zone");
-
-static struct bitmap *bitmap_of(const struct hx_zone *z)
-{
-	return (struct bitmap *)(uintptr_t)z->priv;
-}
+#include "bitmap_priv.h"
 
 static uint64_t bitmap_words(uint64_t n_pages)
 {
@@ -213,7 +196,8 @@ static HX_COLD int bitmap_check(const struct hx_zone *z)
 }
 
 const struct hx_frames_ops hx_frames_bitmap_ops = {
-	.abi = HX_FRAMES_ABI, .name = "bitmap", .meta_bytes = bitmap_meta_bytes,
+	.abi = HX_FRAMES_ABI, .promises = HX_FRAMES_REUSES | HX_FRAMES_KNOWS_RUNS,
+	.name = "bitmap", .meta_bytes = bitmap_meta_bytes,
 	.init = bitmap_init, .add_range = bitmap_add_range, .alloc = bitmap_alloc,
 	.free = bitmap_free, .split = HX_ENABLED(FRAMES_RUNS) ? bitmap_split : NULL,
 	.count_free = bitmap_count_free,

@@ -6,6 +6,7 @@
 #include "frames_suite.h"
 
 #define CPUS	4u
+#define ALL	(HX_FRAMES_REUSES | HX_FRAMES_KNOWS_RUNS)
 
 static int front_up(void **state)
 {
@@ -299,7 +300,7 @@ static void runs_exhaust_and_recover(void **state)
 static void poison_finds_writes_after_free(void **state)
 {
 	static const unsigned offsets[] = { 16, 24, 2000, 4080, 4088 };
-	hx_paddr_t pa, again;		/* in the zone without caches of CPUs: last in, first out */
+	hx_paddr_t pa, again;		/* not in a CPU's cache: last in, first out */
 	uint64_t found;
 
 	if (!HX_ENABLED(FRAMES_POISON))
@@ -335,12 +336,61 @@ static void poison_finds_writes_after_free(void **state)
 	assert_int_equal(hx_frames_check(), 0);
 }
 
+static bool is_in(const struct hx_zone *z, hx_paddr_t pa)
+{
+	return (pa >> HX_PAGE_SHIFT) - z->start < z->n_span;
+}
+
+/* Pages of a zone in the CPUs' caches, when n of it are taken. */
+static uint64_t in_cpu_caches(const struct hx_zone *z, uint64_t n_taken)
+{
+	return z->n_pages - z->n_free - z->n_cached - n_taken;
+}
+
+/* A pair of a low page that comes from a CPU's cache moves nothing in the zone. */
+static void low_pages_have_caches_too(void)
+{
+	const struct hx_zone *dma = hx_frames_zone(HX_ZONE_DMA);
+	hx_paddr_t pa, again;
+	uint64_t n_free;
+
+	assert_int_equal(hx_frames_check(), 0);		/* empties all caches */
+	assert_int_equal(in_cpu_caches(dma, 0), 0);
+	hx_percpu()->cpu = 1;
+	assert_int_equal(hx_frames_alloc(0, HX_FRAMES_DMA, &pa), 0);
+	assert_true(is_in(dma, pa));
+	if (dma->n_cache_max == 0) {
+		assert_int_equal(hx_frames_free(pa, 0), 0);
+		return;
+	}
+	assert_int_equal(in_cpu_caches(dma, 1), HX_FRAMES_CACHE / 2);
+	n_free = dma->n_free;
+	assert_int_equal(hx_frames_free(pa, 0), 0);
+	assert_int_equal(hx_frames_alloc(0, HX_FRAMES_DMA, &again), 0);
+	assert_int_equal(again, pa);
+	hx_percpu()->cpu = 2;		/* has none of its own, and leaves the other's alone */
+	assert_int_equal(hx_frames_free(again, 0), 0);
+	refused(again, 0, -HX_EEXIST);
+	assert_int_equal(dma->n_free + dma->n_cached, n_free);
+	assert_int_equal(in_cpu_caches(dma, 0), HX_FRAMES_CACHE / 2 + 1);
+	/* More are given back than a cache holds: half of it goes to the provider. */
+	for (unsigned i = 0; i < 2; i++) {
+		static hx_paddr_t many[3 * HX_FRAMES_CACHE];
+
+		for (unsigned k = 0; k < HX_ARRAY_LEN(many); k++)
+			assert_int_equal(hx_frames_alloc(0, HX_FRAMES_DMA, &many[k]), 0);
+		for (unsigned k = 0; k < HX_ARRAY_LEN(many); k++)
+			assert_int_equal(hx_frames_free(many[k], 0), 0);
+		assert_in_range(in_cpu_caches(dma, 0), HX_FRAMES_CACHE / 2, 2 * HX_FRAMES_CACHE);
+	}
+}
+
 /* Pages taken on one CPU and given back on another; what the caches hold is not lost when memory
- * runs out, and a page in a cache is still known as free. */
+ * runs out, and a page in a cache is still known as free. In all zones. */
 static void cpus_share_what_their_caches_hold(void **state)
 {
 	static hx_paddr_t got[32 * 256];
-	uint64_t total, n = 0, rng = 1;
+	uint64_t total, n = 0, n_low = 0, rng = 1;
 
 	machine(32 * HX_MIB);
 	total = hx_frames_total();
@@ -349,8 +399,10 @@ static void cpus_share_what_their_caches_hold(void **state)
 
 		hx_percpu()->cpu = (uint32_t)hx_test_random_below(&rng, CPUS);
 		if (what < 50 && n < 2000) {
-			if (hx_frames_alloc(0, 0, &got[n]) == 0)
-				n++;
+			unsigned flags = what < 20 ? HX_FRAMES_DMA : HX_FRAMES_ANY;
+
+			if (hx_frames_alloc(0, flags, &got[n]) == 0)
+				n_low += is_in(hx_frames_zone(HX_ZONE_DMA), got[n++]);
 		} else if (n > 0) {
 			uint64_t i = hx_test_random_below(&rng, n);
 
@@ -359,8 +411,10 @@ static void cpus_share_what_their_caches_hold(void **state)
 		}
 		assert_int_equal(hx_frames_n_free(), total - n);
 	}
+	assert_true(n_low > 10000);
 	while (n > 0)
 		assert_int_equal(hx_frames_free(got[--n], 0), 0);
+	low_pages_have_caches_too();
 	hx_percpu()->cpu = 1;
 	assert_int_equal(hx_frames_alloc(0, 0, &got[0]), 0);
 	assert_int_equal(hx_frames_free(got[0], 0), 0);
@@ -377,18 +431,62 @@ static void cpus_share_what_their_caches_hold(void **state)
 		assert_int_equal(hx_frames_free(got[--n], HX_FRAMES_MAX_ORDER), 0);
 }
 
+/* Also where nothing is reused: every page of every zone once, the low ones last. */
+static void every_page_is_given_once(void **state)
+{
+	static hx_paddr_t got[64 * 256];
+	static uint8_t seen[64 * 256];
+	uint64_t n, total;
+
+	machine(64 * HX_MIB);
+	total = hx_frames_total();
+	memset(seen, 0, sizeof(seen));
+	n = take_all(0, got, HX_ARRAY_LEN(got));
+	assert_int_equal(n, total);
+	for (uint64_t i = 0; i < n; i++)
+		assert_int_equal(seen[got[i] >> HX_PAGE_SHIFT]++, 0);
+	assert_int_equal(hx_frames_n_free(), 0);
+	while (n-- > 0)				/* in the reverse order nothing is lost */
+		assert_int_equal(hx_frames_free(got[n], 0), 0);
+	assert_int_equal(hx_frames_n_free(), total);
+	assert_int_equal(hx_frames_check(), 0);
+}
+
+/* A run for a device, of any number of pages, aligned, below a limit. */
+static void device_runs_are_aligned_and_below_the_limit(void **state)
+{
+	hx_paddr_t pa;
+
+	if (!HX_ENABLED(FRAMES_RUNS))
+		skip();
+	machine(64 * HX_MIB);
+	for (size_t n = 1; n < 300; n += 1 + n / 2) {
+		uint64_t n_free = hx_frames_n_free();
+
+		assert_int_equal(hx_frames_alloc_run(n, 64 * HX_KIB, 16 * HX_MIB, HX_FRAMES_ZERO,
+						     &pa), 0);
+		assert_true(pa % (64 * HX_KIB) == 0 && pa + n * HX_PAGE_SIZE <= 16 * HX_MIB);
+		assert_true(hx_frames_n_free() <= n_free - n);
+		for (size_t i = 0; i < n * HX_PAGE_SIZE; i += 512)
+			assert_int_equal(*(uint8_t *)hx_phys_to_virt(pa + i), 0);
+	}
+	assert_int_equal(hx_frames_check(), 0);
+}
+
 int main(void)
 {
 	static const struct suite_case cases[] = {
-		CASE(front_works_from_2_mib_to_6_gib),
-		CASE(front_works_with_holes_in_every_zone),
-		CASE(front_exhausts_and_recovers),
-		CASE(front_refuses_bad_frees),
+		CASE_IF(ALL, front_works_from_2_mib_to_6_gib),
+		CASE_IF(ALL, front_works_with_holes_in_every_zone),
+		CASE_IF(ALL, front_exhausts_and_recovers),
+		CASE_IF(ALL, front_refuses_bad_frees),
+		CASE(every_page_is_given_once),
+		CASE(device_runs_are_aligned_and_below_the_limit),
 		CASE(low_zones_keep_a_reserve),
-		CASE(runs_are_as_long_as_asked_aligned_and_low),
-		CASE(runs_exhaust_and_recover),
+		CASE_IF(ALL, runs_are_as_long_as_asked_aligned_and_low),
+		CASE_IF(ALL, runs_exhaust_and_recover),
 		CASE(poison_finds_writes_after_free),
-		CASE(cpus_share_what_their_caches_hold),
+		CASE_IF(ALL, cpus_share_what_their_caches_hold),
 	};
 
 	return suite_run(cases, HX_ARRAY_LEN(cases), front_up, front_down);

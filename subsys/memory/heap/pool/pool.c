@@ -29,11 +29,11 @@
 #include <hx/core/heap_class.h>
 #include <hx/core/lock.h>
 #include <hx/core/text.h>
+#include <hx/hal/cpu.h>
 #include <hx/hal/mem.h>
 
 #define CLASS_MIN	4u		/* 32 bytes */
 #define CLASS_MAX	11u		/* 4096 bytes */
-#define N_SIZES		32u		/* log2 of what core lets through is below that */
 #define UNIT_SHIFT	5u
 #define CLASS_BYTES(k)	((size_t)2 << (k))
 #define FREED		0x80u
@@ -57,9 +57,10 @@ struct pool_link {
 	struct pool_link *next;
 };
 
-/* Field keys: a atomic, l lock. One object, so that the fast paths need one base address. */
-static struct {
-	void *hot[N_SIZES];			/* a always NULL where there is no class */
+/* Field keys: a atomic, l lock. One object, so that the fast paths need one base address, and
+ * hot[] begins there. It has a place for each state: those of FREED and INSIDE are never empty. */
+static struct pool {
+	void *hot[INSIDE + 1];		/* a always NULL below FREED where there is no class */
 	uint64_t n_frees;			/* a */
 	struct hx_spinlock lock;
 	struct pool_link *list[CLASS_MAX + 1];	/* l */
@@ -70,80 +71,119 @@ static struct {
 	uint8_t arena[POOL_BYTES + 1] HX_ALIGNED(4096);
 } pool = { .lock = HX_SPINLOCK_INIT("pool", HX_RANK_HEAP) };
 
+/* The one there is, by the address of its arena, which the compiler does not take apart into one
+ * for each part. */
+static HX_ALWAYS_INLINE struct pool *pool_here(void)
+{
+	uint8_t *arena = pool.arena;
+
+	__asm__("" : "+r"(arena));
+	return (struct pool *)(arena - offsetof(struct pool, arena));
+}
+
 /* Where in state[] an address belongs. Rotated, not shifted: a misaligned pointer becomes a unit
  * beyond the arena. */
-static inline uintptr_t pool_unit(const void *ptr)
+static inline uintptr_t pool_unit(const struct pool *p, const void *ptr)
 {
-	uintptr_t off = (uintptr_t)ptr - (uintptr_t)pool.arena;
+	uintptr_t off = (uintptr_t)ptr - (uintptr_t)p->arena;
 
 	return off >> UNIT_SHIFT | off << (8 * sizeof(off) - UNIT_SHIFT);
 }
 
 /* The class for a size: log2 of size - 1, but at least the smallest. */
-static inline unsigned pool_class(size_t size_bytes)
+static inline size_t pool_class(size_t size_bytes)
 {
-	return hx_log2_floor((size_bytes - 1) | (1u << CLASS_MIN));
+	return hx_bit_highest((size_bytes - 1) | (1u << CLASS_MIN));
 }
 
 /* ---- the list ---- */
 
-static HX_NOINLINE void *pool_alloc_listed(unsigned k)
+/* The list is empty; the lock is held, and is let go here. */
+static HX_COLD void *pool_alloc_hot(size_t k, hx_irqflags_t irq)
 {
-	hx_irqflags_t irq = hx_spin_lock_irqsave(&pool.lock);
-	struct pool_link *b = k <= CLASS_MAX ? pool.list[k] : NULL;
+	/* Somebody may have freed one since the look at hot. */
+	void *b = __atomic_exchange_n(&pool.hot[k], NULL, __ATOMIC_ACQUIRE);
 
-	if (b != NULL) {
-		uintptr_t unit = pool_unit(b);
-
-		/* Links lie in the free blocks: a write after free must not become a block. */
-		if (unit >= POOL_UNITS || pool.state[unit] != (FREED | k))
-			hx_bug("heap pool: the list of %zu bytes leads to %p: a freed block was "
-			       "written to", CLASS_BYTES(k), (void *)b);
-		pool.list[k] = b->next;
-		pool.state[unit] = (uint8_t)k;
-		pool.n_out_max[k] = (uint32_t)hx_max_u64(pool.n_out_max[k], ++pool.n_out[k]);
-	} else if (k <= CLASS_MAX) {
-		/* Somebody may have freed one since the look at hot. */
-		b = __atomic_exchange_n(&pool.hot[k], NULL, __ATOMIC_ACQUIRE);
-	}
 	pool.n_failed += b == NULL;
 	hx_spin_unlock_irqrestore(&pool.lock, irq);
 	return b;
 }
 
+static HX_COLD void *pool_alloc_too_long(void)
+{
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&pool.lock);
+
+	pool.n_failed++;
+	hx_spin_unlock_irqrestore(&pool.lock, irq);
+	return NULL;
+}
+
+static HX_NOINLINE void *pool_alloc_listed(size_t k)
+{
+	struct pool_link *b;
+	hx_irqflags_t irq;
+	uintptr_t unit;
+
+	if (HX_UNLIKELY(k > CLASS_MAX))
+		return pool_alloc_too_long();
+	irq = hx_spin_lock_irqsave(&pool.lock);
+	b = pool.list[k];
+	if (HX_UNLIKELY(b == NULL))
+		return pool_alloc_hot(k, irq);
+	unit = pool_unit(&pool, b);
+	/* Links lie in the free blocks: a write after free must not become a block. */
+	if (unit >= POOL_UNITS || pool.state[unit] != (FREED | k))
+		hx_bug("heap pool: the list of %zu bytes leads to %p: a freed block was written to",
+		       CLASS_BYTES(k), (void *)b);
+	pool.list[k] = b->next;
+	pool.state[unit] = (uint8_t)k;
+	pool.n_out_max[k] = (uint32_t)hx_max_u64(pool.n_out_max[k], ++pool.n_out[k]);
+	hx_spin_unlock_irqrestore(&pool.lock, irq);
+	return b;
+}
+
+/* None of ours. */
+static HX_COLD int pool_free_foreign(void *ptr)
+{
+	return ptr == NULL ? 0 : hx_heap_refuse(ptr, -HX_EINVAL);
+}
+
+/* No live block. The lock is held, and is let go here. */
+static HX_COLD int pool_refuse(void *ptr, unsigned state, hx_irqflags_t irq)
+{
+	hx_spin_unlock_irqrestore(&pool.lock, irq);
+	return hx_heap_refuse(ptr, state == INSIDE ? -HX_EINVAL : -HX_EEXIST);
+}
+
 /* hot is taken, or the pointer is none of ours. */
 static HX_NOINLINE int pool_free_listed(void *ptr)
 {
-	uintptr_t unit = pool_unit(ptr);
+	uintptr_t unit = pool_unit(&pool, ptr);
 	struct pool_link *b = ptr;
 	hx_irqflags_t irq;
 	unsigned k;
-	int err = 0;
 
-	if (ptr == NULL)
-		return 0;
-	if (unit >= POOL_UNITS || pool.state[unit] == INSIDE)
-		return hx_heap_refuse(ptr, -HX_EINVAL);
+	if (HX_UNLIKELY(unit >= POOL_UNITS))
+		return pool_free_foreign(ptr);
 	irq = hx_spin_lock_irqsave(&pool.lock);
 	k = pool.state[unit];
-	if ((k & FREED) != 0 || __atomic_load_n(&pool.hot[k], __ATOMIC_RELAXED) == ptr) {
-		err = -HX_EEXIST;
-	} else {
-		pool.state[unit] = (uint8_t)(FREED | k);
-		b->next = pool.list[k];
-		pool.list[k] = b;
-		pool.n_out[k]--;
-		__atomic_fetch_add(&pool.n_frees, 1, __ATOMIC_RELAXED);
-	}
+	if (HX_UNLIKELY((k & FREED) != 0) ||
+	    HX_UNLIKELY(__atomic_load_n(&pool.hot[k], __ATOMIC_RELAXED) == ptr))
+		return pool_refuse(ptr, k, irq);
+	pool.state[unit] = (uint8_t)(FREED | k);
+	b->next = pool.list[k];
+	pool.list[k] = b;
+	pool.n_out[k]--;
+	__atomic_fetch_add(&pool.n_frees, 1, __ATOMIC_RELAXED);
 	hx_spin_unlock_irqrestore(&pool.lock, irq);
-	return err == 0 ? 0 : hx_heap_refuse(ptr, err);
+	return 0;
 }
 
 /* ---- the way in and out ---- */
 
 static void *pool_alloc(size_t size_bytes)
 {
-	unsigned k = pool_class(size_bytes);
+	size_t k = pool_class(size_bytes);
 	void *b = __atomic_exchange_n(&pool.hot[k], NULL, __ATOMIC_ACQUIRE);
 
 	return HX_LIKELY(b != NULL) ? b : pool_alloc_listed(k);
@@ -157,24 +197,20 @@ static void *pool_alloc_aligned(size_t size_bytes, size_t align)
 
 static int pool_free(void *ptr)
 {
-	uintptr_t unit = pool_unit(ptr);
-	void *empty = NULL;
-	unsigned k;
+	struct pool *p = pool_here();
+	uintptr_t unit = pool_unit(p, ptr), was;
 
-	if (HX_UNLIKELY(unit >= POOL_UNITS))
-		return pool_free_listed(ptr);
-	k = pool.state[unit];
-	if (HX_UNLIKELY((k & FREED) != 0) ||
-	    HX_UNLIKELY(!__atomic_compare_exchange_n(&pool.hot[k], &empty, ptr, false,
-						     __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+	/* What is no live block has a state whose place is never empty. */
+	if (HX_UNLIKELY(unit >= POOL_UNITS) ||
+	    HX_UNLIKELY(!hx_put_if_null(&p->hot[p->state[unit]], ptr, &was)))
 		return pool_free_listed(ptr);
 	__atomic_fetch_add(&pool.n_frees, 1, __ATOMIC_RELAXED);
-	return 0;
+	return (int)was;	/* 0: saves the instruction that would make one */
 }
 
 static size_t pool_size_of(const void *ptr)
 {
-	uintptr_t unit = pool_unit(ptr);
+	uintptr_t unit = pool_unit(&pool, ptr);
 	unsigned k;
 
 	if (unit >= POOL_UNITS)
@@ -247,7 +283,7 @@ static HX_COLD int pool_check(void)
 		uint32_t n = 0;
 
 		for (const struct pool_link *b = pool.list[k]; b != NULL && ok; b = b->next) {
-			uintptr_t unit = pool_unit(b);
+			uintptr_t unit = pool_unit(&pool, b);
 
 			ok = unit < POOL_UNITS && pool.state[unit] == (FREED | k) &&
 			     ++n <= pool_n_blocks[k];
@@ -267,7 +303,8 @@ static HX_COLD int pool_init(void)
 	memset(pool.state, INSIDE, sizeof(pool.state));
 	memset(pool.n_out, 0, sizeof(pool.n_out));
 	memset(pool.n_out_max, 0, sizeof(pool.n_out_max));
-	memset(pool.hot, 0, sizeof(pool.hot));
+	for (unsigned i = 0; i < HX_ARRAY_LEN(pool.hot); i++)
+		pool.hot[i] = i < FREED ? NULL : &pool;
 	pool.n_frees = pool.n_failed = 0;
 	for (unsigned k = CLASS_MAX; k >= CLASS_MIN; k--) {
 		pool.list[k] = NULL;
@@ -276,7 +313,7 @@ static HX_COLD int pool_init(void)
 		for (uint32_t i = 1; i <= pool_n_blocks[k]; i++) {
 			struct pool_link *b = (struct pool_link *)(at - i * CLASS_BYTES(k));
 
-			pool.state[pool_unit(b)] = (uint8_t)(FREED | k);
+			pool.state[pool_unit(&pool, b)] = (uint8_t)(FREED | k);
 			b->next = pool.list[k];
 			pool.list[k] = b;
 		}

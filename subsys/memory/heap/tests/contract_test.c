@@ -142,7 +142,7 @@ static void free_of_null_is_nothing(void **state)
 
 static void double_free_is_named(void **state)
 {
-	static const size_t sizes[] = { 16, 64, 700, 1500, 4096 };
+	static const size_t sizes[] = { 16, 48, 64, 700, 1500, 2048 };
 
 	for (unsigned i = 0; i < HX_ARRAY_LEN(sizes); i++) {
 		void *stay = hx_alloc(sizes[i]), *p = hx_alloc(sizes[i]);

@@ -137,6 +137,34 @@ static void blocks_are_known_by_who_took_them(void **state)
 	assert_int_equal(hx_heap_sites(s, 8, &rest), 0);
 }
 
+static void what_one_place_left_is_taken_back(void **state)
+{
+	struct hx_heap_site s[8], rest;
+	uintptr_t one, two;
+	unsigned n = 0;
+	void *b[5];
+
+	/* Some heaps have fewer of one size. */
+	for (unsigned i = 0; i < 70; i++)
+		n += taker_one(10 + i) != NULL;
+	for (unsigned i = 0; i < 5; i++)
+		b[i] = taker_two(3, 200);
+	assert_int_equal(hx_heap_sites(s, 8, &rest), 2);
+	assert_true(n > 5);
+	two = s[s[1].n_blocks == 5].pc;
+	one = s[s[0].n_blocks == 5].pc;
+	assert_int_equal(hx_heap_take_back(one + 1, one + 2), 0);
+	assert_int_equal(hx_heap_take_back(one, one + 1), n);
+	assert_int_equal(hx_heap_take_back(one, one + 1), 0);
+	assert_int_equal(hx_heap_sites(s, 8, &rest), 1);
+	assert_int_equal(s[0].pc, two);
+	assert_int_equal(s[0].n_blocks, 5);
+	for (unsigned i = 0; i < 5; i++)
+		hx_free(b[i]);
+	assert_int_equal(stats().used_bytes, 0);
+	check_heap();
+}
+
 static void bad_frees_are_still_named(void **state)
 {
 	uint8_t *p = hx_alloc(64), *q = hx_alloc(64);
@@ -160,6 +188,7 @@ int main(void)
 		CASE(sweep_finds_every_damaged_block),
 		CASE(size_is_the_one_asked_for),
 		CASE(blocks_are_known_by_who_took_them),
+		CASE(what_one_place_left_is_taken_back),
 		CASE(bad_frees_are_still_named),
 	};
 

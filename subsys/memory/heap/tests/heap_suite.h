@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the programs of the heaps' contract suite share: a machine with one heap up on it, and the
- * loop over the heaps. A program is built once for each heap's room, with all heaps linked in; its
- * own name says which of them it is to try. HX_TEST_PROVIDER=<name> or =all says otherwise.
+ * loop over the heaps.
  */
 #ifndef HEAP_SUITE_H
 #define HEAP_SUITE_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE	/* the program's own name */
-#endif
+#include "../../tests/provider_suite.h"
 
 #include <hx/config/core_lib.h>
 #include <hx/config/core_mem.h>
@@ -17,22 +14,13 @@
 #include <hx/core/heap.h>
 #include <hx/core/text.h>
 #include <hx/hal/mmu.h>
-#include <hx_test.h>
-
-#include <errno.h>
 
 #define SUITE_MACHINE_BYTES	((uint64_t)16 << 20)
 
 static const struct hx_heap_ops *ops;		/* the one on trial */
 static uint64_t frames_before;			/* free pages before it came up */
-static uint64_t rng_state;
 static const void *last_refused;		/* what was refused last, and why */
 static int last_why;
-
-static inline uint64_t rng(void)
-{
-	return hx_test_random(&rng_state);
-}
 
 /* So that a refused free comes back as a code, in debug builds too. */
 static void suite_listen(const void *ptr, int why)
@@ -105,26 +93,6 @@ static inline size_t largest_size(void)
 	return 0;
 }
 
-struct suite_case {
-	const char *name;
-	CMUnitTestFunction fn;
-};
-
-#define CASE(fn_)	{ #fn_, fn_ }
-#define SUITE_CASES_MAX	32
-
-/* Whether the provider is meant: "subsys_memory_heap_slab.contract_test" tries slab. */
-static inline bool suite_means(const char *provider)
-{
-	const char *wanted = getenv("HX_TEST_PROVIDER");
-	const char *mark = strstr(program_invocation_short_name, "_heap_");
-
-	if (wanted != NULL)
-		return strcmp(wanted, "all") == 0 || strcmp(wanted, provider) == 0;
-	return mark == NULL || (strncmp(mark + 6, provider, strlen(provider)) == 0 &&
-				mark[6 + strlen(provider)] == '.');
-}
-
 static inline int suite_run(const struct suite_case *cases, unsigned n, CMFixtureFunction up)
 {
 	const struct hx_heap_ops *const *it;
@@ -132,16 +100,10 @@ static inline int suite_run(const struct suite_case *cases, unsigned n, CMFixtur
 	int failed = 0;
 
 	HX_SECTION_FOREACH(it, hx_heap_classes) {
-		struct CMUnitTest tests[SUITE_CASES_MAX] = { 0 };
-
-		if (!suite_means((*it)->name))
+		if (!suite_means("_heap_", (*it)->name))
 			continue;
 		n_providers++;
-		for (unsigned i = 0; i < n; i++) {
-			tests[i] = (struct CMUnitTest){ cases[i].name, cases[i].fn, up, heap_down,
-							(void *)(uintptr_t)*it };
-		}
-		failed += _cmocka_run_group_tests((*it)->name, tests, n, NULL, NULL);
+		failed += suite_try((*it)->name, *it, 0, cases, n, up, heap_down);
 	}
 	return n_providers == 0 ? 1 : failed;	/* a suite over nobody proves nothing */
 }

@@ -12,7 +12,7 @@
  * 2 A block begins with a head of 16 bytes; the first 8 of them, prev, are the last 8 of the block
  *   below and count only while that one is free. So a live block has 8 bytes of overhead.
  *
- *	| prev word user's bytes …            | prev word next_free at_free …      |
+ *	| prev word user's bytes …            | prev word links …                  |
  *	  ^ the user of the block below may   ^ PREV_FREE clear         free, size in the word
  *	    write here
  *
@@ -23,13 +23,16 @@
  * 3 Regions. Memory comes from frames in runs of HEAP_TLSF_REGION_KIB, longer ones for longer
  *   blocks, shorter ones when memory is short. A region ends in a live block of size 0. The free
  *   end of the youngest region is the top: on no list, and its word has no size, so that cutting a
- *   block off it, and joining one to it, touches neither lists nor bits. The order of choice is: a
- *   list of the size itself (from 512 bytes on: of the same power of two), the top, any list
- *   above, a new region. A region that is empty
- *   goes back, except the top's.
- * 4 Locking. One lock, interrupts off, for all but size_of(). Its longest hold is growing by a
+ *   block off it, and joining one to it, touches neither lists nor bits. The order of choice is
+ *   below 512 bytes: a list of the size itself, the top, any list above; from there on: any list,
+ *   the top. After that a new region. A region that is empty goes back, except the top's.
+ * 4 Cost. An alloc and a free each have a short way for what is common, and a long one; none calls
+ *   anything but as its last step, so that no register is saved. The longest alloc takes the last
+ *   block of a list of large ones, which clears two bits, and puts back a rest of another power of
+ *   two, which sets two; the longest free takes both neighbours off lists like that.
+ * 5 Locking. One lock, interrupts off, for all but size_of(). Its longest hold is growing by a
  *   region or giving one back: the frame allocator's bounded steps.
- * 5 Invariants: (1) blocks tile a region up to its end; (2) a block is on exactly the list that
+ * 6 Invariants: (1) blocks tile a region up to its end; (2) a block is on exactly the list that
  *   its size if it is free and not the top, else on none; (3) two free blocks never touch;
  *   (4) PREV_FREE is set in exactly the blocks above a listed one, and prev leads to it; (5) a
  *   list's bit is set exactly if it has a block.
@@ -59,33 +62,39 @@ struct tlsf_heap tlsf = { .lock = HX_SPINLOCK_INIT("tlsf", HX_RANK_HEAP) };
 
 static HX_ALWAYS_INLINE void tlsf_insert(struct tlsf_block *b, size_t size)
 {
-	unsigned idx = tlsf_index(size), f = idx / TLSF_SL;
-	struct tlsf_block *head = tlsf.list[idx];
+	unsigned idx = tlsf_index(size);
 
-	b->next_free = head;
-	b->at_free = &tlsf.list[idx];
-	head->at_free = &b->next_free;
-	tlsf.list[idx] = b;
-	tlsf.sl_used[f] |= 1u << (idx % TLSF_SL);
-	tlsf.lists_used |= 1u << f;
+	hx_list_push_front(&tlsf.list[idx], &b->free);
+	hx_bit_set32(tlsf.sl_used, idx);
+	hx_bit_set32(&tlsf.lists_used, idx / TLSF_SL);
 }
 
-/* Take a block off its list; returns its size. */
-static HX_ALWAYS_INLINE size_t tlsf_remove(struct tlsf_block *b)
+/* Take a block off its list. */
+static HX_ALWAYS_INLINE void tlsf_remove(struct tlsf_block *b)
 {
-	struct tlsf_block **at = b->at_free, *next = b->next_free;
-	uintptr_t idx = (uintptr_t)(at - tlsf.list);
+	const struct hx_list *next = b->free.next;
 
-	*at = next;
-	next->at_free = at;
-	if (next == &tlsf.none && idx < TLSF_FL * TLSF_SL) {	/* it was the last and the first */
-		uint32_t left = tlsf.sl_used[idx / TLSF_SL] ^ 1u << (idx % TLSF_SL);
+	hx_list_unlink(&b->free);
+	if (next == b->free.prev) {	/* it was alone: that is the head */
+		unsigned idx = (unsigned)(next - tlsf.list);
 
-		tlsf.sl_used[idx / TLSF_SL] = left;
-		if (left == 0)
-			tlsf.lists_used ^= 1u << (idx / TLSF_SL);
+		hx_bit_clear32(tlsf.sl_used, idx);
+		if (tlsf.sl_used[idx / TLSF_SL] == 0)
+			hx_bit_clear32(&tlsf.lists_used, idx / TLSF_SL);
 	}
-	return tlsf_size(b);
+}
+
+/* Take the first block of a list off it. */
+static HX_ALWAYS_INLINE struct tlsf_block *tlsf_remove_first(size_t idx)
+{
+	struct hx_list *list = &tlsf.list[idx], *n = hx_list_unlink_first(list);
+
+	if (n->next == list) {
+		hx_bit_clear32(tlsf.sl_used, (uint32_t)idx);
+		if (tlsf.sl_used[idx / TLSF_SL] == 0)
+			hx_bit_clear32(&tlsf.lists_used, (uint32_t)(idx / TLSF_SL));
+	}
+	return tlsf_listed(n);
 }
 
 /* ---- regions ---- */
@@ -153,7 +162,8 @@ static HX_COLD void tlsf_adopt_top(void)
 	end->word -= TLSF_PREV_FREE;
 	tlsf.top = end->prev;
 	tlsf.top_end = end;
-	tlsf.top->word -= tlsf_remove(tlsf.top);
+	tlsf_remove(tlsf.top);
+	tlsf.top->word -= tlsf_size(tlsf.top);
 }
 
 /* The block b is free and all there is in its region. */
@@ -192,21 +202,20 @@ static HX_ALWAYS_INLINE struct tlsf_block *tlsf_cut_top(size_t size)
 }
 
 /* The first block of a list, cut to size. */
-static HX_ALWAYS_INLINE struct tlsf_block *tlsf_cut_listed(unsigned idx, size_t size)
+static HX_ALWAYS_INLINE struct tlsf_block *tlsf_cut_listed(size_t idx, size_t size)
 {
-	struct tlsf_block *b = tlsf.list[idx];
-	size_t rest = tlsf_remove(b) - size;
-	struct tlsf_block *r = tlsf_at(b, size), *above = tlsf_at(r, rest);
+	struct tlsf_block *b = tlsf_remove_first(idx), *r = tlsf_at(b, size);
+	size_t rest = tlsf_size(b) - size;
 
 	hx_assert(tlsf_is_free(b, b->word));
 	if (rest >= TLSF_SMALLEST) {
-		b->word -= rest + TLSF_FREE;
-		r->word = tlsf_tag(r) + rest + TLSF_FREE;
-		above->prev = r;
+		b->word = (b->word & ~TLSF_FREE) - rest;
+		r->word = (tlsf_tag(r) + rest) | TLSF_FREE;
+		tlsf_at(r, rest)->prev = r;
 		tlsf_insert(r, rest);
 	} else {
-		b->word -= TLSF_FREE;
-		above->word &= ~TLSF_PREV_FREE;
+		b->word &= ~TLSF_FREE;
+		tlsf_at(r, rest)->word &= ~TLSF_PREV_FREE;
 	}
 	return b;
 }
@@ -216,55 +225,66 @@ static HX_ALWAYS_INLINE size_t tlsf_top_room(void)
 	return (uintptr_t)tlsf.top_end - (uintptr_t)tlsf.top;
 }
 
-/* The list from which on every block is long enough. */
-static HX_ALWAYS_INLINE unsigned tlsf_index_up(size_t size)
+/* The list to take from: the first with a bit in fit, which is what sl_used[f] says of lists that
+ * are right; else the first of all above those of f. False: there is none. */
+static HX_ALWAYS_INLINE bool tlsf_find(unsigned f, uint32_t fit, size_t *idx)
 {
-	if (size >= TLSF_LINEAR)
-		size += ((size_t)1 << ((63u ^ (unsigned)__builtin_clzll(size)) - TLSF_SL_LOG)) - 1;
-	return tlsf_index(size);
+	if (fit == 0) {
+		uint32_t above = tlsf.lists_used & (~1u << f);
+
+		if (HX_UNLIKELY(above == 0))
+			return false;
+		f = (unsigned)__builtin_ctz(above);
+		fit = tlsf.sl_used[f];
+	}
+	*idx = (size_t)f * TLSF_SL + (unsigned)__builtin_ctz(fit);
+	return true;
 }
 
-/* Nothing fits: a new region. NULL: no memory. */
-static HX_COLD struct tlsf_block *tlsf_take_grown(size_t size)
+/* The lock is held by what follows, and is let go in it. */
+
+static HX_ALWAYS_INLINE void *tlsf_alloc_end(struct tlsf_block *b, hx_irqflags_t irq)
 {
-	hx_assert_held(&tlsf.lock);
+	tlsf.n_allocs++;
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
+	return &b->free;
+}
+
+/* Nothing fits: from a new region. NULL: no memory. */
+static HX_COLD void *tlsf_alloc_grown(size_t size, hx_irqflags_t irq)
+{
 	if (size <= BLOCK_MAX && tlsf_grow(size) == 0)
-		return tlsf_cut_top(size);
+		return tlsf_alloc_end(tlsf_cut_top(size), irq);
 	tlsf.n_failed++;
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
 	return NULL;
 }
 
-static HX_ALWAYS_INLINE struct tlsf_block *tlsf_take(size_t size)
+/* Below TLSF_LINEAR; the top has no room. */
+static HX_NOINLINE void *tlsf_alloc_small(size_t size, hx_irqflags_t irq)
 {
-	unsigned idx = tlsf_index_up(size), f = idx / TLSF_SL;
+	size_t idx;
+
+	if (HX_UNLIKELY(!tlsf_find(0, tlsf.sl_used[0] & (~0u << (size >> 4)), &idx)))
+		return tlsf_alloc_grown(size, irq);
+	return tlsf_alloc_end(tlsf_cut_listed(idx, size), irq);
+}
+
+static HX_NOINLINE void *tlsf_alloc_large(size_t size, hx_irqflags_t irq)
+{
+	/* The list from which on every block is long enough. */
+	size_t idx = tlsf_index_large(size - 1) + 1;
+	unsigned f = (unsigned)(idx / TLSF_SL);
 	uint32_t fit;
 
 	if (HX_UNLIKELY(f >= TLSF_FL))
-		return tlsf_take_grown(size);	/* too long, or only just not */
+		return tlsf_alloc_grown(size, irq);	/* too long, or only just not */
 	fit = tlsf.sl_used[f] & (~0u << (idx % TLSF_SL));
-	if (fit == 0) {
-		if (size + TLSF_SMALLEST <= tlsf_top_room())
-			return tlsf_cut_top(size);
-		fit = tlsf.lists_used & (~1u << f);
-		if (HX_UNLIKELY(fit == 0))
-			return tlsf_take_grown(size);
-		f = (unsigned)__builtin_ctz(fit);
-		fit = tlsf.sl_used[f];
-	}
-	return tlsf_cut_listed(f * TLSF_SL + (unsigned)__builtin_ctz(fit), size);
-}
-
-/* The lock is held, and is let go here. */
-static HX_NOINLINE void *tlsf_alloc_locked(size_t size, hx_irqflags_t irq)
-{
-	struct tlsf_block *b = tlsf_take(size);
-
-	if (HX_LIKELY(b != NULL)) {
-		tlsf.n_allocs++;
-		b = (struct tlsf_block *)((uintptr_t)b + TLSF_HEAD);
-	}
-	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
-	return b;
+	if (tlsf_find(f, fit, &idx))
+		return tlsf_alloc_end(tlsf_cut_listed(idx, size), irq);
+	if (HX_LIKELY(size + TLSF_SMALLEST <= tlsf_top_room()))
+		return tlsf_alloc_end(tlsf_cut_top(size), irq);
+	return tlsf_alloc_grown(size, irq);
 }
 
 /* The short way takes a block of just this size, or cuts one off the top. */
@@ -275,56 +295,55 @@ static void *tlsf_alloc(size_t size_bytes)
 	struct tlsf_block *b;
 
 	if (HX_UNLIKELY(size >= TLSF_LINEAR))
-		return tlsf_alloc_locked(size, irq);
+		return tlsf_alloc_large(size, irq);
 	if ((tlsf.sl_used[0] >> (size >> 4) & 1) != 0) {
-		b = tlsf.list[size >> 4];
-		tlsf_remove(b);
+		b = tlsf_remove_first(size >> 4);
 		b->word -= TLSF_FREE;
 		tlsf_at(b, size)->word -= TLSF_PREV_FREE;
 	} else if (HX_LIKELY(size + TLSF_SMALLEST <= tlsf_top_room())) {
 		b = tlsf_cut_top(size);
 	} else {
-		return tlsf_alloc_locked(size, irq);
+		return tlsf_alloc_small(size, irq);
 	}
-	tlsf.n_allocs++;
-	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
-	return &b->next_free;
+	return tlsf_alloc_end(b, irq);
 }
 
 /* ---- free ---- */
 
-/* b, which is live and has this word, is free from now on. */
-static HX_ALWAYS_INLINE void tlsf_give(struct tlsf_block *b, uint64_t word)
+/* b, which is live and has this word, is free from now on. Returns the free block that it is part
+ * of then, which may be all there is in its region. */
+static HX_ALWAYS_INLINE struct tlsf_block *tlsf_give(struct tlsf_block *b, uint64_t word)
 {
 	size_t size = word & TLSF_SIZE;
 	struct tlsf_block *above = tlsf_at(b, size);
+	uint64_t above_word = above->word;
 
-	hx_assert(tlsf_is_live(above, above->word & ~TLSF_FREE));
+	hx_assert(tlsf_is_live(above, above_word & ~TLSF_FREE));
 	b->word = word + TLSF_FREE;	/* what is freed says so, also once it is joined */
 	if ((word & TLSF_PREV_FREE) != 0) {
 		b = b->prev;
 		b->word += size;
-		size = tlsf_remove(b);
+		tlsf_remove(b);
+		size = tlsf_size(b);
 	}
 	if (above == tlsf.top) {
 		b->word -= size;
 		tlsf.top = b;
-		if (HX_UNLIKELY((b->word & TLSF_FIRST) != 0))
-			tlsf_emptied(b);
-		return;
+		return b;
 	}
-	if ((above->word & TLSF_FREE) != 0) {
-		size_t more = tlsf_remove(above);
+	if ((above_word & TLSF_FREE) != 0) {
+		size_t more = above_word & TLSF_SIZE;
 
+		tlsf_remove(above);
 		size += more;
 		b->word += more;
-		above = tlsf_at(b, size);
+		above = tlsf_at(above, more);	/* knows that a free block is below */
+	} else {
+		above->word = above_word + TLSF_PREV_FREE;
 	}
 	above->prev = b;
-	above->word |= TLSF_PREV_FREE;
 	tlsf_insert(b, size);
-	if (HX_UNLIKELY((b->word & TLSF_FIRST) != 0) && tlsf_size(above) == 0)
-		tlsf_emptied(b);
+	return b;
 }
 
 static HX_COLD int tlsf_refuse(void *ptr, hx_irqflags_t irq)
@@ -350,10 +369,27 @@ static inline uintptr_t tlsf_unit(const void *ptr)
 	return off >> 4 | off << (8 * sizeof(off) - 4);
 }
 
+/* Whether the free block b is all there is in its region. */
+static HX_ALWAYS_INLINE bool tlsf_is_all(const struct tlsf_block *b)
+{
+	return (b->word & TLSF_FIRST) != 0 &&
+	       (b == tlsf.top || tlsf_size(tlsf_at(b, tlsf_size(b))) == 0);
+}
+
+/* The lock is held, and is let go here. */
+static HX_COLD int tlsf_free_region(struct tlsf_block *b, hx_irqflags_t irq)
+{
+	tlsf_emptied(b);
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
+	return 0;
+}
+
 /* The lock is held, and is let go here. */
 static HX_NOINLINE int tlsf_free_locked(struct tlsf_block *b, uint64_t word, hx_irqflags_t irq)
 {
-	tlsf_give(b, word);
+	b = tlsf_give(b, word);
+	if (HX_UNLIKELY(tlsf_is_all(b)))
+		return tlsf_free_region(b, irq);
 	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
 	return 0;
 }
@@ -419,29 +455,29 @@ static struct tlsf_block *tlsf_split(struct tlsf_block *b, size_t size)
 /* Takes room for the worst case and gives back what lies before and behind. */
 static HX_COLD void *tlsf_alloc_aligned(size_t size_bytes, size_t align)
 {
-	size_t size = tlsf_block_size(size_bytes);
-	hx_irqflags_t irq = hx_spin_lock_irqsave(&tlsf.lock);
-	struct tlsf_block *b = tlsf_take(size + align + TLSF_SMALLEST), *r;
+	size_t size = tlsf_block_size(size_bytes), front;
+	char *p = tlsf_alloc(size + align + TLSF_SMALLEST - sizeof(uint64_t));
+	struct tlsf_block *b, *r;
+	hx_irqflags_t irq;
 
-	if (b != NULL) {
-		size_t front = hx_align_up((uintptr_t)b + TLSF_HEAD, align) - TLSF_HEAD -
-			       (uintptr_t)b;
-
-		tlsf.n_allocs++;
-		if (front != 0 && front < TLSF_SMALLEST)
-			front += align;		/* what is left must be a block */
-		if (front != 0) {
-			r = tlsf_split(b, front);
-			tlsf_give(b, b->word);
-			b = r;
-		}
-		if (tlsf_size(b) - size >= TLSF_SMALLEST) {
-			r = tlsf_split(b, size);
-			tlsf_give(r, r->word);
-		}
+	if (p == NULL)
+		return NULL;
+	front = hx_align_up((uintptr_t)p, align) - (uintptr_t)p;
+	if (front != 0 && front < TLSF_SMALLEST)
+		front += align;		/* what is left must be a block */
+	b = tlsf_at(p, front - TLSF_HEAD);
+	irq = hx_spin_lock_irqsave(&tlsf.lock);
+	if (front != 0) {
+		r = tlsf_at(p, 0 - TLSF_HEAD);
+		tlsf_split(r, front);
+		tlsf_give(r, r->word);
+	}
+	if (tlsf_size(b) - size >= TLSF_SMALLEST) {
+		r = tlsf_split(b, size);
+		tlsf_give(r, r->word);
 	}
 	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
-	return b != NULL ? &b->next_free : NULL;
+	return &b->free;
 }
 
 /* ---- coming up ---- */
@@ -466,7 +502,7 @@ static HX_COLD int tlsf_init(void)
 	tlsf.lists_used = 0;
 	memset(tlsf.sl_used, 0, sizeof(tlsf.sl_used));
 	for (unsigned i = 0; i < TLSF_FL * TLSF_SL; i++)
-		tlsf.list[i] = &tlsf.none;
+		hx_list_init(&tlsf.list[i]);
 	tlsf.n_allocs = tlsf.n_failed = tlsf.reserved_bytes = tlsf.reserved_max_bytes = 0;
 	tlsf.top = tlsf.top_end = NULL;
 	hx_list_init(&tlsf.regions);
@@ -492,3 +528,39 @@ const struct hx_heap_ops hx_heap_tlsf_ops = {
 	.walk = HX_ENABLED(MEM_WALK) ? tlsf_walk : NULL, .fini = tlsf_fini,
 };
 HX_HEAP_CLASS(hx_heap_tlsf_ops);
+
+/* ---- beside other heaps: a tag has 22 bits, which other heaps' data can have by chance */
+
+static bool tlsf_owns(const void *ptr)
+{
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&tlsf.lock);
+	bool found = false;
+	struct hx_list *n;
+
+	HX_LIST_FOREACH(n, &tlsf.regions) {
+		const struct tlsf_region *r = HX_LIST_ENTRY(n, struct tlsf_region, link);
+
+		found |= (uintptr_t)ptr - (uintptr_t)r < HX_PAGE_SIZE << r->order;
+	}
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
+	return found;
+}
+
+static HX_COLD void tlsf_trim(void)
+{
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&tlsf.lock);
+
+	while (tlsf.top != NULL && (tlsf.top->word & TLSF_FIRST) != 0) {
+		struct tlsf_region *r = (struct tlsf_region *)(uintptr_t)tlsf.top - 1;
+
+		tlsf.top = tlsf.top_end = NULL;
+		tlsf_release(r);
+		tlsf_adopt_top();
+	}
+	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
+}
+
+static const struct hx_heap_swap_ops tlsf_swap_ops = {
+	.abi = HX_HEAP_SWAP_ABI, .name = "tlsf", .owns = tlsf_owns, .trim = tlsf_trim,
+};
+HX_HEAP_SWAP(tlsf_swap_ops);

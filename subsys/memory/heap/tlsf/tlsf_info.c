@@ -68,7 +68,7 @@ HX_COLD void tlsf_show(struct hx_text *out)
 
 	tlsf_sum(&s);
 	for (unsigned i = 0; i < TLSF_FL * TLSF_SL; i++) {
-		for (const struct tlsf_block *b = tlsf.list[i]; b != &tlsf.none; b = b->next_free)
+		for (const struct hx_list *n = tlsf.list[i].next; n != &tlsf.list[i]; n = n->next)
 			n_blocks[i / TLSF_SL]++;
 	}
 	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
@@ -90,7 +90,7 @@ HX_COLD void tlsf_walk(void (*visit)(void *arg, void *ptr, size_t usable), void 
 	REGION_FOREACH(n) {
 		BLOCK_FOREACH(b, n) {
 			if ((b->word & TLSF_FREE) == 0)
-				visit(arg, &b->next_free, tlsf_size(b) - sizeof(b->word));
+				visit(arg, &b->free, tlsf_size(b) - sizeof(b->word));
 		}
 	}
 	hx_spin_unlock_irqrestore(&tlsf.lock, irq);
@@ -129,15 +129,15 @@ static HX_COLD bool tlsf_check_lists(uint64_t *n_listed)
 {
 	for (unsigned i = 0; i < TLSF_FL * TLSF_SL; i++) {
 		unsigned f = i / TLSF_SL;
-		struct tlsf_block *const *at = &tlsf.list[i];
+		const struct hx_list *head = &tlsf.list[i], *prev = head;
 
-		if ((tlsf.list[i] != &tlsf.none) != (tlsf.sl_used[f] >> i % TLSF_SL & 1) ||
+		if (hx_list_is_empty(head) == (tlsf.sl_used[f] >> i % TLSF_SL & 1) ||
 		    (tlsf.sl_used[f] != 0) != (tlsf.lists_used >> f & 1))
 			return false;
-		for (; *at != &tlsf.none; at = &(*at)->next_free) {
-			const struct tlsf_block *b = *at;
+		for (const struct hx_list *n = head->next; n != head; prev = n, n = n->next) {
+			const struct tlsf_block *b = tlsf_listed(n);
 
-			if (b->at_free != at || tlsf_index(tlsf_size(b)) != i ||
+			if (n->prev != prev || tlsf_index(tlsf_size(b)) != i ||
 			    !tlsf_is_free(b, b->word))
 				return false;
 			++*n_listed;

@@ -29,8 +29,7 @@
 struct tlsf_block {
 	struct tlsf_block *prev;	/* l last bytes of the block below, if that is free */
 	uint64_t word;			/* l tag, state, size up to the next block, flags */
-	struct tlsf_block *next_free;	/* l while live: the user's, like what follows */
-	struct tlsf_block **at_free;	/* l what leads to this one: list[i] or a next_free */
+	struct hx_list free;		/* l while live: the user's, like what follows */
 };
 
 struct tlsf_region {
@@ -43,10 +42,9 @@ _Static_assert(sizeof(struct tlsf_region) % HX_HEAP_ALIGN == 0, "blocks stay ali
 
 /* Field keys: c constant after init, l lock. */
 struct tlsf_heap {
+	struct hx_list list[TLSF_FL * TLSF_SL];	/* l; first: offset 0 costs nothing to add */
 	uint32_t lists_used;		/* l bit f: sl_used[f] is not 0 */
 	uint32_t sl_used[TLSF_FL];	/* l bit s: there is a block on list[f * 32 + s] */
-	struct tlsf_block *list[TLSF_FL * TLSF_SL];	/* l */
-	struct tlsf_block none;		/* ends each list; its links are written and never read */
 	uintptr_t base;			/* c lowest address that may be looked at, plus a head */
 	uintptr_t n_units;		/* c 16-byte units from there to the highest frame's end */
 	uint64_t secret;		/* c odd; in every tag */
@@ -83,21 +81,29 @@ static inline size_t tlsf_size(const struct tlsf_block *b)
 	return b->word & TLSF_SIZE;
 }
 
+static inline struct tlsf_block *tlsf_listed(const struct hx_list *n)
+{
+	return HX_LIST_ENTRY(n, struct tlsf_block, free);
+}
+
 static inline struct tlsf_block *tlsf_at(const void *base, size_t off)
 {
 	return (struct tlsf_block *)((uintptr_t)base + off);
 }
 
-/* The list for blocks of a size: TLSF_SL lists for each power of two, linear below TLSF_LINEAR. */
-static inline unsigned tlsf_index(size_t size)
+/* The list for blocks of TLSF_LINEAR - 1 bytes or more: TLSF_SL lists for each power of two. */
+static HX_ALWAYS_INLINE unsigned tlsf_index_large(size_t size)
 {
-	unsigned log;
+	unsigned log = 63u ^ (unsigned)__builtin_clzll(size);	/* one instruction on x86 */
 
-	if (size < TLSF_LINEAR)
-		return (unsigned)size >> 4;
-	log = 63u ^ (unsigned)__builtin_clzll(size);	/* one instruction on x86 */
 	/* (log - 8) lists of 32, and the five bits below the highest: that bit adds 32 itself. */
 	return (log - 9) * TLSF_SL + (unsigned)(size >> (log - TLSF_SL_LOG));
+}
+
+/* The list for blocks of a size, linear below TLSF_LINEAR. */
+static HX_ALWAYS_INLINE unsigned tlsf_index(size_t size)
+{
+	return size < TLSF_LINEAR ? (unsigned)size >> 4 : tlsf_index_large(size);
 }
 
 /* tlsf.c */

@@ -7,7 +7,6 @@
 #include <hx/core/fault.h>
 #include <hx/core/frames.h>
 #include <hx/core/heap.h>
-#include <hx/vm/kva.h>
 #include <hx/vm/vm.h>
 
 #include "vm_priv.h"
@@ -291,38 +290,6 @@ static void execution_needs_its_right(void **state)
 	assert_int_equal(hx_vm_fault(s, AT + PAGE, HX_FAULT_WRITE), -HX_EFAULT);
 }
 
-static void kernel_ranges_lie_apart_and_come_back(void **state)
-{
-	uint64_t n_free = hx_frames_n_free();
-	uintptr_t va[20], again;
-
-	assert_int_equal(hx_kva_alloc(HX_AREA_STACKS, PAGE, HX_MAP_WRITE, &again), -HX_EINVAL);
-	assert_int_equal(hx_kva_alloc(HX_AREA_HEAP, 0, HX_MAP_WRITE, &again), -HX_EINVAL);
-	assert_int_equal(hx_kva_alloc(HX_AREA_HEAP, SIZE_MAX, HX_MAP_WRITE, &again), -HX_EINVAL);
-	assert_int_equal(hx_kva_alloc(HX_AREA_HEAP, PAGE, HX_MAP_UNCACHED, &again), -HX_EINVAL);
-	assert_int_equal(hx_kva_alloc(HX_AREA_HEAP, PAGE, HX_MAP_WRITE | HX_MAP_EXEC, &again),
-			 -HX_EINVAL);
-	for (unsigned i = 0; i < 20; i++) {
-		assert_int_equal(hx_kva_alloc(HX_AREA_HEAP, (i + 1) * PAGE, HX_MAP_WRITE, &va[i]),
-				 0);
-		assert_true(i == 0 || va[i] >= va[i - 1] + (i + 1) * PAGE);
-		memset((void *)va[i], (int)i, (i + 1) * PAGE);
-	}
-	for (unsigned i = 0; i < 20; i += 2)
-		hx_kva_free(va[i]);
-	/* Not where something was just freed. */
-	assert_int_equal(hx_kva_alloc(HX_AREA_HEAP, PAGE, HX_MAP_WRITE, &again), 0);
-	assert_true(again > va[19]);
-	for (unsigned i = 1; i < 20; i += 2) {
-		assert_int_equal(*(char *)(va[i] + i * PAGE), i);
-		hx_kva_free(va[i]);
-	}
-	hx_kva_free(again);
-	hx_kva_free(0);
-	assert_true(HX_TEST_ENDS(HX_TEST_BUG, "no range", hx_kva_free(again)));
-	assert_true(hx_frames_n_free() + 8 >= n_free);	/* the heap may have grown */
-}
-
 /* ---- allocations that fail */
 
 static uint64_t pages_and_heap(void)
@@ -339,7 +306,7 @@ static int everything(void)
 	struct hx_vm_params p = { .va = AT, .size_bytes = 1024 * PAGE, .prot = RW,
 				  .flags = HX_VM_FIXED | HX_VM_HUGE };
 	struct hx_vm_space *a = NULL, *b = NULL;
-	uintptr_t va, kernel = 0;
+	uintptr_t va;
 	int err = hx_vm_create(0, &a);
 
 	if (err == 0)
@@ -368,9 +335,6 @@ static int everything(void)
 		err = hx_vm_unmap(b, AT + 3 * PAGE, PAGE);
 	if (err == 0)
 		err = hx_vm_fault(b, AT, HX_FAULT_WRITE);
-	if (err == 0)
-		err = hx_kva_alloc(HX_AREA_MODULES, 3 * PAGE, HX_MAP_WRITE, &kernel);
-	hx_kva_free(kernel);
 	assert_true(a == NULL || hx_vm_check(a) == 0);
 	assert_true(b == NULL || hx_vm_check(b) == 0);
 	hx_vm_put(a);
@@ -431,7 +395,6 @@ int main(void)
 		TEST(huge_copy_falls_back_to_small_ones),
 		TEST(stack_grows_no_further_than_reserve_and_limit),
 		TEST(execution_needs_its_right),
-		TEST(kernel_ranges_lie_apart_and_come_back),
 		TEST(failing_block_leaves_nothing),
 		TEST(failing_page_leaves_nothing),
 	};

@@ -34,7 +34,9 @@ static const struct hx_sched_ops *sim_ops;
 static struct hx_runq sim_rq;
 static struct sim_job sim_jobs[SIM_THREADS];
 static struct hx_thread *sim_current;		/* NULL: idle */
-static uint64_t sim_started, sim_tick_ns, sim_next_tick, sim_next_house, sim_idle_ns;
+static uint64_t sim_started, sim_tick_ns, sim_next_tick, sim_idle_ns;
+static uint64_t sim_origin;			/* of the machine's ticks */
+static struct hx_runq sim_bystander;		/* for core's own tick: nobody is on it */
 static bool sim_check_always;
 
 static inline struct dis_queue *sim_queue(void)
@@ -75,8 +77,12 @@ static inline int sim_setup(void **state)
 	sim_idle_ns = 0;
 	sim_check_always = false;
 	hx_host_advance_ns(1000 * MS);
-	sim_next_tick = hx_now_ns() + sim_tick_ns;
-	sim_next_house = 0;
+	memset(&sim_bystander, 0, sizeof(sim_bystander));
+	hx_spin_init(&sim_bystander.lock, "bystander", HX_RANK_RUNQ);
+	hx_percpu()->runq = &sim_bystander;
+	hx_timer_periodic(HX_NS_PER_S / MS);	/* core's timers, those of the provider with them */
+	sim_origin = hx_now_ns();
+	sim_next_tick = sim_origin + sim_tick_ns;
 	assert_int_equal(sim_ops->init(&sim_rq), 0);
 	return 0;
 }
@@ -96,6 +102,7 @@ static inline int sim_teardown(void **state)
 	}
 	sim_ops->fini(&sim_rq);
 	hx_percpu()->need_resched = 0;
+	hx_percpu()->runq = NULL;
 	hx_test_machine_end();
 	return 0;
 }
@@ -273,16 +280,12 @@ static inline void sim_yield(void)
 	hx_runq_unlock(&sim_rq, flags);
 }
 
-/* time_tick(): timers, then sched_tick(). */
+/* sched_tick(); timers fired while the time passed. */
 static inline void sim_tick(void)
 {
+	hx_irqflags_t flags = hx_runq_lock(&sim_rq);
 	enum hx_tick what = HX_TICK_GO_ON;
-	hx_irqflags_t flags;
 
-	sim_next_tick += sim_tick_ns;
-	if (hx_now_ns() >= sim_next_house)
-		sim_next_house = dis_house(hx_now_ns());
-	flags = hx_runq_lock(&sim_rq);
 	if (sim_current != NULL)
 		what = sim_ops->tick(&sim_rq, sim_current, sim_took());
 	sim_rq.must_leave = what == HX_TICK_OFF ? sim_current : NULL;
@@ -323,7 +326,7 @@ static inline void sim_wake_due(void)
 
 static inline uint64_t sim_next_event(uint64_t end)
 {
-	uint64_t next = hx_min_u64(end, sim_next_tick);
+	uint64_t next = hx_min_u64(end, hx_min_u64(sim_next_tick, hx_host_timer_due()));
 
 	for (unsigned i = 0; i < SIM_THREADS; i++)
 		if (sim_jobs[i].alive && sim_jobs[i].wake_ns != 0)
@@ -341,9 +344,12 @@ static inline void sim_run(uint64_t ns)
 	while (hx_now_ns() < end) {
 		uint64_t took = hx_max_u64(sim_next_event(end), hx_now_ns()) - hx_now_ns();
 		struct sim_job *j = sim_current != NULL ? sim_job_of(sim_current) : NULL;
+		bool is_tick;		/* that the provider asked for, between the others */
 
 		/* Nobody idles while somebody could run. */
 		assert_true(j != NULL || !sim_has_next());
+		is_tick = hx_now_ns() + took == hx_host_timer_due() &&
+			  (hx_host_timer_due() - sim_origin) % MS != 0;
 		hx_host_advance_ns(took);
 		if (j == NULL) {
 			sim_idle_ns += took;
@@ -353,8 +359,13 @@ static inline void sim_run(uint64_t ns)
 			if (j->burst_ns != 0 && j->left_ns == 0)
 				sim_burst_ends(j);
 		}
+		sim_preempt();
 		sim_wake_due();
-		if (hx_now_ns() >= sim_next_tick)
+		if (hx_now_ns() >= sim_next_tick) {
+			sim_next_tick += sim_tick_ns;
+			is_tick = true;
+		}
+		if (is_tick)
 			sim_tick();
 		if (sim_check_always)
 			assert_true(dis_check(sim_queue()));

@@ -155,12 +155,12 @@ static void promise_counts_in_millionths(void **state)
 	intent.runtime_ns = 2 * MS;
 	intent.deadline_ns = 5 * MS;
 	intent.period_ns = 10 * MS;
-	assert_int_equal(dis_promise_ppm(&intent), 200000);
-	d.promised_ppm = 200000;
+	assert_int_equal(dis_promise_ppm(&intent), 400000);	/* until the deadline */
+	thread.promised_ppm = 400000;
 	assert_true(engine()->reserved);
 	assert_int_equal(d.p.quota_ns, 2 * MS);
 	assert_int_equal(d.p.request_ns, 5 * MS);
-	intent.period_ns = HX_FOREVER / 2;	/* no overflow */
+	intent.deadline_ns = intent.period_ns = HX_FOREVER / 2;	/* no overflow */
 	assert_in_range(dis_promise_ppm(&intent), 1, 2);
 	intent.class = HX_INTENT_BATCH;
 	assert_int_equal(dis_promise_ppm(&intent), 0);
@@ -176,6 +176,13 @@ static void energy_preference_makes_longer_or_sooner_turns(void **state)
 	assert_int_equal(engine()->slice_ns, 40 * MS);
 	intent.energy = HX_ENERGY_MAX_PERFORMANCE;
 	assert_int_equal(engine()->request_ns, request / 2);
+	intent.energy = HX_ENERGY_PERFORMANCE;
+	assert_int_equal(engine()->request_ns, request * 3 / 4);
+	intent.energy = HX_ENERGY_BALANCED;
+	intent.flags = HX_INTENT_PERF_PREFER;
+	assert_int_equal(engine()->request_ns, request / 2);
+	intent.flags = HX_INTENT_POWER_PREFER;
+	assert_int_equal(engine()->slice_ns, 30 * MS);
 }
 
 static void priority_of_the_thread_shifts_the_level(void **state)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The policy engine: each condition is seen to hold and not to, each action is seen to work. */
+/* The policy engine: each condition is seen to hold and not to; scopes, cooldowns, conflicts. */
 #include "dis_driver.h"
 #include <hx/core/frames.h>
 
@@ -10,8 +10,6 @@ static int setup(void **state)
 	sim_no_rules();
 	return err;
 }
-
-/* ---- conditions */
 
 static struct hx_dis_view view;
 
@@ -118,206 +116,12 @@ static void views_are_filled_in_from_the_system(void **state)
 	assert_int_equal(hx_dis_set_time_of_day(0), 0);
 }
 
-/* ---- actions */
-
-/* A rule for thread 1 that holds at once; two looks later it is in force. */
-static void force(const char *action)
-{
-	char line[256];
-
-	snprintf(line, sizeof(line), "rule x scope task 1 when load >= 0%% do %s", action);
-	sim_rule(line);
-	sim_run(50 * MS);
-}
-
 /* Two equal hogs, the first of which is to be changed. */
 static void two_hogs(void)
 {
 	sim_create(0, NULL);
 	sim_create(1, NULL);
 	sim_run(20 * MS);
-}
-
-static void urgency_sets_level_and_band(void **state)
-{
-	two_hogs();
-	force("urgency -30");
-	assert_int_equal(sim_dis(0)->p.urgency, -30);
-	assert_int_equal(sim_dis(0)->p.band, DIS_RT);
-	sim_measure();
-	sim_run(1000 * MS);
-	assert_true(sim_jobs[0].ran_ns > 900 * MS);
-}
-
-static void adjust_changes_the_share(void **state)
-{
-	two_hogs();
-	force("adjust -20");
-	assert_int_equal(sim_dis(0)->p.urgency, -10);
-	assert_int_equal(sim_dis(0)->p.band, DIS_FAIR);	/* nobody is made real time by it */
-	sim_measure();
-	sim_run(3000 * MS);
-	assert_true(sim_jobs[0].ran_ns > 3 * sim_jobs[1].ran_ns);
-}
-
-static void boost_ends_after_its_time(void **state)
-{
-	two_hogs();
-	sim_rule("rule x scope task 1 cooldown 1h when load >= 0% do boost -20 for 500ms");
-	sim_run(50 * MS);
-	assert_int_equal(sim_dis(0)->boost, -20);
-	sim_measure();
-	sim_run(400 * MS);
-	assert_true(sim_jobs[0].ran_ns > 3 * sim_jobs[1].ran_ns);
-	sim_run(200 * MS);
-	assert_int_equal(sim_dis(0)->boost, 0);
-	assert_int_equal(sim_dis(0)->p.urgency, 10);
-	sim_measure();
-	sim_run(3000 * MS);
-	assert_in_range(sim_jobs[0].ran_ns, 1300 * MS, 1700 * MS);
-}
-
-static void slice_and_scale_change_the_slice(void **state)
-{
-	two_hogs();
-	force("slice 7ms");
-	assert_int_equal(sim_dis(0)->p.slice_ns, 7 * MS);
-	force("slice 10ms, scale 50%, scale 50%");
-	assert_int_equal(sim_dis(0)->p.slice_ns, 2500000);
-	force("slice 1ms, scale 0%");
-	assert_int_equal(sim_dis(0)->p.slice_ns, DIS_SLICE_MIN_NS);
-	sim_no_rules();
-	sim_run(50 * MS);
-	assert_true(sim_dis(0)->p.slice_ns >= 20 * MS);
-}
-
-static struct hx_thread *steal(unsigned cpu)
-{
-	hx_irqflags_t flags = hx_runq_lock(&sim_rq);
-	struct hx_thread *t = sim_ops->steal(&sim_rq, cpu);
-
-	if (t != NULL)
-		sim_ops->enqueue(&sim_rq, t, HX_ENQUEUE_MOVE);
-	hx_runq_unlock(&sim_rq, flags);
-	return t;
-}
-
-static void affinity_pin_and_migrate_decide_who_is_stolen(void **state)
-{
-	struct hx_intent i = sim_intent(HX_INTENT_BACKGROUND);
-
-	sim_create(0, &i);
-	sim_create(1, NULL);	/* runs: the other one waits */
-	assert_ptr_equal(sim_current, &sim_jobs[1].t);
-	force("affinity 0x5");
-	while (sim_current == &sim_jobs[0].t)
-		sim_run(MS);
-	assert_null(steal(1));
-	assert_ptr_equal(steal(2), &sim_jobs[0].t);
-	force("pin 3");
-	while (sim_current == &sim_jobs[0].t)
-		sim_run(MS);
-	assert_null(steal(2));
-	assert_null(steal(3));		/* pinned: not moved at all */
-	assert_int_equal(sim_dis(0)->p.affinity, 8);
-	i.flags = HX_INTENT_PINNED;
-	sim_no_rules();
-	sim_change(0, &i, HX_PRIO_DEFAULT);
-	while (sim_current == &sim_jobs[0].t)
-		sim_run(MS);
-	assert_null(steal(1));
-	force("migrate");
-	while (sim_current == &sim_jobs[0].t)
-		sim_run(MS);
-	assert_ptr_equal(steal(1), &sim_jobs[0].t);
-}
-
-static void queue_and_class_move_a_thread(void **state)
-{
-	two_hogs();
-	force("queue idle");
-	sim_measure();
-	sim_run(1000 * MS);
-	assert_int_equal(sim_jobs[0].ran_ns, 0);
-	force("queue realtime");
-	sim_measure();
-	sim_run(1000 * MS);
-	assert_true(sim_jobs[0].ran_ns > 900 * MS);
-	force("class background");
-	assert_int_equal(sim_dis(0)->p.class, HX_INTENT_BACKGROUND);
-	assert_int_equal(sim_dis(0)->p.urgency, 100);
-	force("queue fair, class critical");
-	assert_int_equal(sim_dis(0)->p.class, HX_INTENT_CRITICAL);
-	assert_int_equal(sim_dis(0)->p.band, DIS_FAIR);
-}
-
-static void budget_and_throttle_limit_the_cpu(void **state)
-{
-	sim_create(0, NULL);
-	force("budget 25%");
-	sim_measure();
-	sim_run(10000 * MS);
-	assert_in_range(sim_jobs[0].ran_ns, 2450 * MS, 2550 * MS);
-	sim_no_rules();
-	sim_run(200 * MS);
-	assert_int_equal(dis_n_limited, 0);
-	sim_rule("rule x cooldown 1h when load >= 0% do throttle 10% for 3s");
-	sim_run(500 * MS);
-	sim_measure();
-	sim_run(2000 * MS);
-	assert_in_range(sim_jobs[0].ran_ns, 190 * MS, 210 * MS);
-	sim_run(1000 * MS);
-	sim_measure();
-	sim_run(1000 * MS);
-	assert_int_equal(sim_jobs[0].ran_ns, 1000 * MS);	/* it is over */
-	assert_int_equal(dis_n_limited, 0);
-}
-
-static void preempt_makes_way_and_nopreempt_stays(void **state)
-{
-	struct hx_intent i = sim_intent(HX_INTENT_INTERACTIVE);
-	unsigned before;
-
-	two_hogs();
-	sim_run(2000 * MS);
-	sim_measure();
-	sim_run(2000 * MS);
-	before = sim_jobs[0].n_runs;
-	force("preempt");
-	sim_measure();
-	sim_run(2000 * MS);
-	assert_true(sim_jobs[0].n_runs > 3 * before);	/* each 10 ms instead of each slice */
-	force("nopreempt");
-	while (sim_current != &sim_jobs[0].t)
-		sim_run(MS);
-	sim_create(2, &i);
-	assert_ptr_equal(sim_current, &sim_jobs[0].t);
-	sim_no_rules();
-	sim_run(200 * MS);
-	while (sim_current != &sim_jobs[0].t)
-		sim_run(MS);
-	sim_create(3, &i);
-	assert_ptr_equal(sim_current, &sim_jobs[3].t);
-}
-
-static unsigned n_called;
-
-static void count_call(const struct hx_dis_view *v)
-{
-	assert_int_equal(v->thread_id, 1);
-	n_called++;
-}
-
-static void custom_action_is_called_once_per_firing(void **state)
-{
-	static struct hx_dis_hook hook = { .name = "count_call", .act = count_call };
-
-	assert_int_equal(hx_dis_hook_register(&hook), 0);
-	two_hogs();
-	n_called = 0;
-	sim_rule("rule x scope task 1 cooldown 1s when load >= 0% do custom count_call");
-	sim_run(5500 * MS);
-	assert_in_range(n_called, 5, 6);	/* the cooldown holds */
 }
 
 /* ---- in force, scopes, conflicts */
@@ -402,123 +206,6 @@ static void events_are_kept_within_a_bound(void **state)
 	assert_true(e[n - 1].fired);
 }
 
-/* ---- the default rules, each in its situation */
-
-static void defaults(const char *name)
-{
-	unsigned n;
-	const char *const *lines = dis_policy_lines(name, &n);
-
-	assert_non_null(lines);
-	sim_rules(lines, n);
-}
-
-static bool is_in_force(unsigned i, const char *rule)
-{
-	struct dis_rules *set = test_calloc(1, sizeof(*set));
-	bool is = false;
-
-	dis_policy_get(set);
-	for (unsigned k = 0; k < set->n; k++)
-		if (strcmp(set->rule[k].name, rule) == 0)
-			is = (sim_dis(i)->active >> k & 1) != 0;
-	test_free(set);
-	return is;
-}
-
-static void default_starvation_prevention(void **state)
-{
-	struct hx_intent i = sim_intent(HX_INTENT_CRITICAL);
-	bool seen = false;
-
-	defaults("default");
-	sim_create(0, &i);		/* nobody else gets anything */
-	sim_create(1, NULL);
-	for (unsigned n = 0; n < 200; n++) {
-		sim_run(10 * MS);
-		if (is_in_force(1, "starvation_prevention")) {
-			seen = true;
-			assert_in_range(hx_now_ns() - sim_dis(1)->s.ready_ns, 1001 * MS, 2100 * MS);
-			assert_int_equal(sim_dis(1)->overlay.adjust, -20);
-		}
-	}
-	assert_true(seen);
-	/* It runs; half a second after the rule fired it is as before. */
-	sim_leave(HX_LEAVE_EXIT);
-	sim_run(1000 * MS);
-	assert_false(is_in_force(1, "starvation_prevention"));
-}
-
-static void default_cpu_hog_penalty(void **state)
-{
-	struct hx_intent i = sim_intent(HX_INTENT_BATCH);
-
-	defaults("default");
-	sim_create(0, NULL);
-	sim_run(2000 * MS);
-	assert_true(is_in_force(0, "cpu_hog_penalty"));
-	assert_int_equal(sim_dis(0)->p.urgency, 20);
-	sim_leave(HX_LEAVE_EXIT);
-	i.flags = HX_INTENT_HIGH_THROUGHPUT;	/* may */
-	sim_create(1, &i);
-	sim_run(2000 * MS);
-	assert_false(is_in_force(1, "cpu_hog_penalty"));
-}
-
-static void default_interactive_boost(void **state)
-{
-	struct hx_intent i = sim_intent(HX_INTENT_INTERACTIVE);
-	unsigned n = 0;
-
-	defaults("default");
-	sim_jobs[0].burst_ns = 13 * MS;
-	sim_jobs[0].sleep_ns = 90 * MS;
-	sim_create(0, &i);
-	for (; n < 3000 && !is_in_force(0, "interactive_boost"); n++)
-		sim_run(MS);
-	assert_true(is_in_force(0, "interactive_boost"));
-	assert_int_equal(sim_dis(0)->overlay.scale_percent, 200);
-	sim_create(1, NULL);			/* load goes to 100 */
-	sim_run(3000 * MS);
-	assert_false(is_in_force(0, "interactive_boost"));
-}
-
-static void default_background_throttle(void **state)
-{
-	struct hx_intent i = sim_intent(HX_INTENT_BACKGROUND);
-
-	defaults("default");
-	sim_create(0, &i);
-	sim_create(1, NULL);
-	sim_run(5000 * MS);
-	assert_true(is_in_force(0, "background_throttle"));
-	assert_int_equal(sim_dis(0)->p.urgency, 120);
-	assert_int_equal(sim_dis(0)->overlay.scale_percent, 25);
-}
-
-static void policy_templates_do_what_they_say(void **state)
-{
-	struct hx_intent i = sim_intent(HX_INTENT_BATCH);
-	uint64_t slice;
-
-	for (unsigned k = 0; k < dis_n_policy_templates; k++)
-		defaults(dis_policy_templates[k]);
-	assert_int_equal(dis_n_policy_templates, 6);	/* default and five */
-	defaults("power_save");
-	i.flags = HX_INTENT_POWER_PREFER;
-	sim_create(0, &i);
-	sim_run(1000 * MS);
-	sim_measure();
-	sim_run(10000 * MS);
-	assert_in_range(sim_jobs[0].ran_ns, 4900 * MS, 5100 * MS);
-	slice = sim_dis(0)->p.slice_ns;
-	assert_int_equal(sim_change(0, NULL, HX_PRIO_DEFAULT), 0);
-	defaults("batch");
-	sim_run(1500 * MS);
-	assert_int_equal(sim_dis(0)->overlay.scale_percent, 100);	/* load is above 50 */
-	assert_true(slice > 0);
-}
-
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, sim_teardown)
 
 int main(void)
@@ -527,25 +214,11 @@ int main(void)
 		TEST(conditions_see_what_they_name),
 		TEST(hooks_are_checked),
 		TEST(views_are_filled_in_from_the_system),
-		TEST(urgency_sets_level_and_band),
-		TEST(adjust_changes_the_share),
-		TEST(boost_ends_after_its_time),
-		TEST(slice_and_scale_change_the_slice),
-		TEST(affinity_pin_and_migrate_decide_who_is_stolen),
-		TEST(queue_and_class_move_a_thread),
-		TEST(budget_and_throttle_limit_the_cpu),
-		TEST(preempt_makes_way_and_nopreempt_stays),
-		TEST(custom_action_is_called_once_per_firing),
 		TEST(effects_end_with_the_condition_and_never_pile_up),
 		TEST(scopes_choose_the_threads),
 		TEST(first_rule_by_priority_wins),
 		TEST(ready_threads_are_all_looked_at),
 		TEST(events_are_kept_within_a_bound),
-		TEST(default_starvation_prevention),
-		TEST(default_cpu_hog_penalty),
-		TEST(default_interactive_boost),
-		TEST(default_background_throttle),
-		TEST(policy_templates_do_what_they_say),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

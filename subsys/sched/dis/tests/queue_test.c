@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Order: bands, deadlines, shares, and that nobody starves. Rules are off. */
 #include "dis_driver.h"
+#include "../hot.h"
 
 static int setup(void **state)
 {
@@ -232,6 +233,57 @@ static void interactive_answers_at_once_under_batch_load(void **state)
 	assert_true(sim_jobs[8].worst_wait_ns <= MS);
 }
 
+/* Woken after a long sleep each is owed nothing for it, and those before it keep what they have. */
+static void arrivals_do_not_move_virtual_time_back(void **state)
+{
+	struct hx_intent i = sim_intent(HX_INTENT_BATCH);
+	uint64_t v;
+
+	sim_create(20, &i);
+	i = sim_intent(HX_INTENT_INTERACTIVE);
+	for (unsigned k = 0; k < 20; k++) {
+		sim_jobs[k].burst_ns = MS;
+		sim_jobs[k].sleep_ns = 500 * MS + k;
+		sim_create(k, &i);
+	}
+	sim_run(500 * MS);	/* all twenty sleep, and then come at once */
+	assert_ptr_equal(sim_current, &sim_jobs[20].t);
+	v = dis_virtual_now(sim_queue());
+	for (unsigned n = 0; n < 3000; n++) {
+		sim_run(MS);
+		assert_false(dis_before(dis_virtual_now(sim_queue()), v));
+		v = dis_virtual_now(sim_queue());
+	}
+	/* Nobody of them was ahead of the others: they went one after the other. */
+	for (unsigned k = 0; k < 20; k++)
+		assert_true(sim_jobs[k].worst_response_ns <= 21 * MS);
+}
+
+/* Longer than its slice: urgency lasts until it is a request ahead of its share, and no longer. */
+static void credit_lasts_over_a_slice_and_not_for_ever(void **state)
+{
+	struct hx_intent i = sim_intent(HX_INTENT_BATCH);
+
+	for (unsigned k = 0; k < 3; k++)
+		sim_create(k, &i);
+	sim_run(300 * MS);
+	i = sim_intent(HX_INTENT_INTERACTIVE);
+	i.latency = HX_LATENCY_TARGET;
+	i.latency_ns = 10 * MS;			/* a slice of 5 ms */
+	sim_jobs[3].burst_ns = 12 * MS;
+	sim_jobs[3].sleep_ns = 300 * MS;
+	sim_create(3, &i);
+	sim_run(5000 * MS);
+	assert_true(sim_jobs[3].n_wakes > 10);
+	assert_true(sim_jobs[3].worst_response_ns <= 13 * MS);
+	sim_jobs[3].burst_ns = 0;		/* from now on it computes */
+	sim_run(400 * MS);
+	sim_measure();
+	sim_run(10000 * MS);
+	/* 2048 of 2048 + 3 * 512 */
+	assert_in_range(sim_jobs[3].ran_ns, 5400 * MS, 6000 * MS);
+}
+
 static void yield_lets_the_others_run(void **state)
 {
 	unsigned seen = 0;
@@ -263,6 +315,28 @@ static void cooperative_gives_way_to_its_class(void **state)
 	sim_run(5 * MS);
 	sim_create(1, &i);
 	assert_ptr_equal(sim_current, &sim_jobs[1].t);	/* at once, no slice to wait for */
+}
+
+/* Whoever saves power does not interrupt: a switch costs some. It waits for the slice's end. */
+static void power_prefer_does_not_preempt_when_woken(void **state)
+{
+	static const uint32_t flags[] = { 0, HX_INTENT_POWER_PREFER };
+
+	for (unsigned k = 0; k < 2; k++) {
+		struct hx_intent i = sim_intent(HX_INTENT_BATCH);
+
+		sim_create(2 * k, &i);
+		sim_run(3 * MS);
+		i = sim_intent(HX_INTENT_INTERACTIVE);
+		i.flags = flags[k];
+		sim_create(2 * k + 1, &i);
+		assert_ptr_equal(sim_current, &sim_jobs[k == 0 ? 1 : 2].t);
+		for (unsigned n = 0; n < 2; n++) {
+			while (sim_current != &sim_jobs[2 * k + n].t)
+				sim_run(MS);
+			sim_leave(HX_LEAVE_EXIT);
+		}
+	}
 }
 
 static void no_preempt_lasts_for_a_slice(void **state)
@@ -385,8 +459,11 @@ int main(void)
 		TEST(critical_is_never_capped),
 		TEST(idle_runs_only_alone),
 		TEST(interactive_answers_at_once_under_batch_load),
+		TEST(arrivals_do_not_move_virtual_time_back),
+		TEST(credit_lasts_over_a_slice_and_not_for_ever),
 		TEST(yield_lets_the_others_run),
 		TEST(cooperative_gives_way_to_its_class),
+		TEST(power_prefer_does_not_preempt_when_woken),
 		TEST(no_preempt_lasts_for_a_slice),
 		TEST(slices_are_the_class_s),
 		TEST(steal_honours_affinity_and_pins),

@@ -5,7 +5,7 @@
  * weight; a short request is served sooner and gets no more; neither sleeping nor waking earns
  * anything.
  */
-#include "../../tests/sched_suite.h"
+#include "../../tests/share_suite.h"
 #include <hx/config/subsys_sched_eevdf.h>
 #include <hx/sched/share.h>
 
@@ -259,38 +259,6 @@ static void a_debt_is_paid_off_at_the_rate_of_presence(void **state)
 	assert_in_range(got[1], 20 * HX_NS_PER_S * 45 / 100, 20 * HX_NS_PER_S * 505 / 1000);
 }
 
-/* Beside thread 0, which always runs: half of the time that thread 1 is there is owed to it. */
-static uint64_t run_and_owe(hx_ns_t ns)
-{
-	bool is_there = queued[1] || current == &threads[1];
-
-	play_run(ns);
-	return is_there ? ns / 2 : 0;
-}
-
-/* For half a second it comes just before each tick, for a moment; then it stays. */
-static void waking_before_a_tick_earns_nothing(void **state)
-{
-	uint64_t owed = 0;
-
-	threads[0].slice_ns = threads[1].slice_ns = (uint32_t)TICK_NS;
-	start(0, NULL);
-	start(1, NULL);
-	while (hx_now_ns() < HX_NS_PER_S / 2) {
-		owed += run_and_owe(next_tick - hx_now_ns() - 20 * US);
-		if (!queued[1] && current != &threads[1])
-			play_wake(1);
-		owed += run_and_owe(20 * US);
-		owed += run_and_owe(20 * US);
-		if (current == &threads[1])
-			play_block();
-	}
-	if (!queued[1])
-		play_wake(1);
-	owed += run_and_owe(HX_NS_PER_S);
-	assert_in_range(got_now(1) + 2 * TICK_NS - owed, 0, 4 * TICK_NS);
-}
-
 /* While thread 0 runs, somebody joins every 20 us; a fraction dropped each time makes 21 ms. */
 static void being_charged_often_costs_and_earns_nothing(void **state)
 {
@@ -369,6 +337,7 @@ static const struct CMUnitTest tests[] = {
 	CASE(sleeping_before_each_tick_earns_nothing),
 	CASE(a_debt_is_paid_off_at_the_rate_of_presence),
 	CASE(waking_before_a_tick_earns_nothing),
+	CASE(turns_and_preemptions_are_never_in_vain),
 	CASE(being_charged_often_costs_and_earns_nothing),
 	CASE(yield_lets_the_others_run),
 	CASE(yield_gives_up_what_one_is_owed),

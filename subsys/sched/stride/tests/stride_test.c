@@ -3,7 +3,7 @@
  * Stride's own promises: at any moment no thread has had more than a slice beyond its part, whoever
  * slept or changed its tickets meanwhile.
  */
-#include "../../tests/sched_suite.h"
+#include "../../tests/share_suite.h"
 #include <hx/config/subsys_sched_stride.h>
 #include <hx/sched/share.h>
 
@@ -69,16 +69,27 @@ static void weights_are_steps_of_a_quarter(void **state)
 	}
 }
 
-static void weight_comes_from_nice_priority_or_shares(void **state)
+static void weight_comes_from_nice_level_or_shares(void **state)
 {
-	struct hx_intent shares = intent_of(-5, 300), nice = intent_of(-5, 0);
+	struct hx_intent shares = intent_of(-5, 300), nice = intent_of(0, 0);
 
-	assert_int_equal(hx_sched_weight(&threads[0]), 1024);
-	threads[0].prio = HX_PRIO_DEFAULT + 5;
+	/* Every level and nice value: one of the two, never both, and urgency never costs. */
 	threads[0].intent = &nice;
-	assert_int_equal(hx_sched_weight(&threads[0]), 1024);
-	threads[0].prio = 0;
-	assert_int_equal(hx_sched_weight(&threads[0]), HX_WEIGHT_MAX);
+	for (int prio = 0; prio <= HX_PRIO_LOWEST; prio++) {
+		for (int n = HX_NICE_MIN; n <= HX_NICE_MAX; n++) {
+			int level = prio < 100 ? HX_NICE_MIN : prio - HX_PRIO_DEFAULT;
+			int want = n == 0 ? level : level < 0 && level < n ? level : n;
+
+			threads[0].prio = (uint8_t)prio;
+			nice.nice = (int8_t)n;
+			assert_int_equal(hx_sched_nice(&threads[0]), want);
+			assert_int_equal(hx_sched_weight(&threads[0]),
+					 hx_sched_weight_of_nice(want));
+			threads[0].prio = hx_prio_from(HX_PRIO_NICE, n);
+			nice.nice = 0;		/* the same said by the level */
+			assert_int_equal(hx_sched_nice(&threads[0]), n);
+		}
+	}
 	threads[0].intent = &shares;
 	assert_int_equal(hx_sched_weight(&threads[0]), 300);
 	threads[0].intent = &threads[0].own_intent;
@@ -148,38 +159,6 @@ static void changed_tickets_count_from_then_on(void **state)
 	}
 }
 
-/* Beside thread 0, which always runs: half of the time that thread 1 is there is owed to it. */
-static uint64_t run_and_owe(hx_ns_t ns)
-{
-	bool is_there = queued[1] || current == &threads[1];
-
-	play_run(ns);
-	return is_there ? ns / 2 : 0;
-}
-
-/* For half a second it comes just before each tick, for a moment; then it stays. */
-static void waking_before_a_tick_earns_nothing(void **state)
-{
-	uint64_t owed = 0;
-
-	threads[0].slice_ns = threads[1].slice_ns = (uint32_t)TICK_NS;
-	play_ready(0, HX_ENQUEUE_NEW);
-	play_ready(1, HX_ENQUEUE_NEW);
-	while (hx_now_ns() < HX_NS_PER_S / 2) {
-		owed += run_and_owe(next_tick - hx_now_ns() - 20 * US);
-		if (!queued[1] && current != &threads[1])
-			play_wake(1);
-		owed += run_and_owe(20 * US);
-		owed += run_and_owe(20 * US);
-		if (current == &threads[1])
-			play_block();
-	}
-	if (!queued[1])
-		play_wake(1);
-	owed += run_and_owe(HX_NS_PER_S);
-	assert_in_range(got_now(1) + 2 * TICK_NS - owed, 0, 4 * TICK_NS);
-}
-
 static void yield_lets_the_others_run(void **state)
 {
 	for (unsigned i = 0; i < 3; i++)
@@ -193,11 +172,12 @@ static void yield_lets_the_others_run(void **state)
 
 static const struct CMUnitTest tests[] = {
 	CASE(weights_are_steps_of_a_quarter),
-	CASE(weight_comes_from_nice_priority_or_shares),
+	CASE(weight_comes_from_nice_level_or_shares),
 	CASE(shares_follow_tickets_to_within_a_slice),
 	CASE(waiting_earns_and_costs_nothing),
 	CASE(changed_tickets_count_from_then_on),
 	CASE(waking_before_a_tick_earns_nothing),
+	CASE(turns_and_preemptions_are_never_in_vain),
 	CASE(yield_lets_the_others_run),
 };
 

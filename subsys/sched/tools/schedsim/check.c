@@ -93,6 +93,22 @@ static void check_conserves_work(struct sim *s)
 	}
 }
 
+/* What the provider itself knows of its queues. */
+static void check_provider(struct sim *s)
+{
+	bool holds;
+	unsigned i;
+
+	for (i = 0; s->self_check != NULL && i < s->n_cpus; i++) {
+		core_lock(s, &s->cpus[i]);
+		holds = s->self_check->holds(&s->cpus[i].rq);
+		core_unlock(s, &s->cpus[i]);
+		if (!holds)
+			sim_fail(s, "scheduler %s: an invariant of its own is broken at queue %u",
+				 s->ops->name, i);
+	}
+}
+
 void check_step(struct sim *s)
 {
 	uint32_t n_at[WL_CPUS_MAX] = { 0 };
@@ -110,6 +126,7 @@ void check_step(struct sim *s)
 				 "there", i, rq->n_ready, rq->n_held, n_at[i]);
 	}
 	check_conserves_work(s);
+	check_provider(s);
 }
 
 /* Take every ready thread off by dequeue; then nothing may be left, and pick gives none. */

@@ -207,6 +207,11 @@ static void make_ready(struct sim *s, struct vthread *t, struct vcpu *v, enum hx
 	core_unlock(s, v);
 }
 
+static void set_cpus(struct vthread *t)
+{
+	t->t.cpus = t->t.promised_ppm != 0 ? (uint64_t)1 << t->t.home : t->t.intent->affinity;
+}
+
 int core_create(struct sim *s, struct vthread *t, struct vcpu *v)
 {
 	bool plain = memcmp(&t->t.own_intent, &hx_intent_default, sizeof(hx_intent_default)) == 0;
@@ -216,6 +221,7 @@ int core_create(struct sim *s, struct vthread *t, struct vcpu *v)
 	t->t.rq = &v->rq;
 	t->t.intent = NULL;
 	t->t.state = HX_THREAD_NEW;
+	t->t.promised_ppm = 0;
 	memset(t->t.sched_priv, 0x5a, sizeof(t->t.sched_priv));
 	world_enter(s, v);
 	if (s->ops->admit != NULL)
@@ -225,8 +231,9 @@ int core_create(struct sim *s, struct vthread *t, struct vcpu *v)
 		return err;
 	t->admitted = true;
 	t->t.intent = want;
+	set_cpus(t);
 	s->n_alive++;
-	make_ready(s, t, v, HX_ENQUEUE_NEW);
+	make_ready(s, t, t->t.promised_ppm != 0 ? &s->cpus[t->t.home] : v, HX_ENQUEUE_NEW);
 	return 0;
 }
 
@@ -334,6 +341,24 @@ void core_set_prio(struct sim *s, struct vthread *t, uint8_t prio)
 	core_unlock(s, v);
 }
 
+/* It may not stay: another CPU has promised what it wants, or its affinity is another. At once, if
+ * it does not wait anyway. */
+static void go_elsewhere(struct sim *s, struct vcpu *v, struct vthread *t)
+{
+	if (t->t.state == HX_THREAD_READY) {
+		core_lock(s, v);
+		s->ops->dequeue(&v->rq, &t->t);
+		v->rq.n_ready--;
+		core_unlock(s, v);
+	} else if (t->t.state == HX_THREAD_RUNNING) {
+		go_away(s, v, HX_THREAD_NEW, HX_ENQUEUE_MOVE);
+		t->ready_since = s->now;
+	} else {
+		return;
+	}
+	core_move(s, t, place_woken(s, t, NULL));
+}
+
 int core_set_intent(struct sim *s, struct vthread *t, const struct hx_intent *want)
 {
 	struct vcpu *v = &s->cpus[t->cpu];
@@ -353,8 +378,11 @@ int core_set_intent(struct sim *s, struct vthread *t, const struct hx_intent *wa
 	was_ready = change_begin(s, v, &t->t);
 	t->t.own_intent = *want;
 	t->t.intent = &t->t.own_intent;
+	set_cpus(t);
 	change_end(s, v, &t->t, was_ready);
 	changed(s, v, &t->t, true);
 	core_unlock(s, v);
+	if (!may_run_on(t, t->cpu))
+		go_elsewhere(s, v, t);
 	return 0;
 }

@@ -23,6 +23,9 @@ static const char usage[] =
 	"  --sched NAME[,NAME]  which schedulers (all)\n"
 	"  --cpus N             virtual CPUs (the workload's; random: 1, 2 and 4)\n"
 	"  --seed N             other random numbers (the workload's; random: 1)\n"
+	"  --fail-alloc N       with --random: one allocation in N fails (8; 0: none)\n"
+	"  --seeds N            with --compare: so many seeds one after the other (5); the table\n"
+	"                       has the median, and from where to where\n"
 	"  --check              check the invariants at every step\n"
 	"  --json               the table as JSON\n"
 	"  --out DIR            DIR/<workload>-<scheduler>: report.txt report.json trace.csv\n"
@@ -39,6 +42,7 @@ struct args {
 	unsigned n_workloads;
 	struct sim_options o;
 	bool compare, json;
+	unsigned n_seeds, alloc_fails_in;
 	uint64_t n_random, window_from, window_to;
 	const char *out, *into;
 };
@@ -192,10 +196,23 @@ static int run_one(struct args *a, const struct workload *w, const struct hx_sch
 	return err != 0;
 }
 
+static void print_reached(const char *name, const struct random_options *o,
+			  const struct random_reached *r)
+{
+	printf("%s: %llu events on %u CPU%s, every invariant held; %llu switches, "
+	       "%llu preemptions, %llu moves, %llu refusals, %llu allocations failed, up to %u "
+	       "ready and %u held\n", name, (ull)o->n_events, o->cpus, o->cpus == 1 ? "" : "s",
+	       (ull)r->n_switches, (ull)r->n_preempted, (ull)r->n_moved, (ull)r->n_refused,
+	       (ull)r->n_alloc_failed, r->most_ready, r->most_held);
+}
+
 static int run_random(const struct args *a)
 {
 	static const unsigned cpus[] = { 1, 2, 4 };
-	uint64_t seed = a->o.seed != 0 ? a->o.seed : 1;
+	struct random_options o = {
+		.seed = a->o.seed != 0 ? a->o.seed : 1, .n_events = a->n_random,
+		.alloc_fails_in = a->alloc_fails_in,
+	};
 	char error[SIM_ERROR_MAX];
 	struct random_reached r;
 	int failed = 0;
@@ -203,20 +220,13 @@ static int run_random(const struct args *a)
 
 	for (i = 0; i < a->n_ops; i++) {
 		for (k = 0; k < (a->o.cpus != 0 ? 1 : HX_ARRAY_LEN(cpus)); k++) {
-			unsigned n = a->o.cpus != 0 ? a->o.cpus : cpus[k];
-
-			if (random_run(a->ops[i], n, seed, a->n_random, &r, error) != 0) {
+			o.cpus = a->o.cpus != 0 ? a->o.cpus : cpus[k];
+			if (random_run(a->ops[i], &o, &r, error) != 0) {
 				fprintf(stderr, "schedsim: random, scheduler %s, %u CPUs, seed "
-					"%llu: %s\n", a->ops[i]->name, n,
-					(ull)seed, error);
+					"%llu: %s\n", a->ops[i]->name, o.cpus, (ull)o.seed, error);
 				failed = 1;
 			} else {
-				printf("%s: %llu events on %u CPU%s, every invariant held; "
-				       "%llu switches, %llu preemptions, %llu moves, %llu "
-				       "refusals, up to %u ready and %u held\n",
-				       a->ops[i]->name, (ull)a->n_random, n, n == 1 ? "" : "s",
-				       (ull)r.n_switches, (ull)r.n_preempted, (ull)r.n_moved,
-				       (ull)r.n_refused, r.most_ready, r.most_held);
+				print_reached(a->ops[i]->name, &o, &r);
 			}
 		}
 	}
@@ -230,7 +240,12 @@ static int run_compare(const struct args *a)
 	size_t old_len = 0, len = 0;
 	char *old = NULL, *text = NULL, *from = NULL, *to = NULL;
 	FILE *f = a->into != NULL ? open_memstream(&text, &len) : stdout;
-	int failed = compare(a->ops, a->n_ops, a->workloads, a->n_workloads, f);
+	struct compare_options o = {
+		.ops = a->ops, .n_ops = a->n_ops, .workloads = a->workloads,
+		.n_workloads = a->n_workloads, .n_seeds = a->n_seeds, .cpus = a->o.cpus,
+		.seed = a->o.seed,
+	};
+	int failed = compare(&o, f);
 
 	if (a->into == NULL)
 		return failed;
@@ -264,7 +279,7 @@ static void list(void)
 }
 
 enum { OPT_SCHED = 1, OPT_CPUS, OPT_SEED, OPT_CHECK, OPT_JSON, OPT_OUT, OPT_WINDOW, OPT_INTO,
-       OPT_COMPARE, OPT_RANDOM, OPT_LIST, OPT_HELP };
+       OPT_COMPARE, OPT_RANDOM, OPT_LIST, OPT_HELP, OPT_SEEDS, OPT_FAIL_ALLOC };
 
 static const struct option options[] = {
 	{ "sched", required_argument, NULL, OPT_SCHED },
@@ -275,7 +290,9 @@ static const struct option options[] = {
 	{ "into", required_argument, NULL, OPT_INTO },
 	{ "compare", required_argument, NULL, OPT_COMPARE },
 	{ "random", required_argument, NULL, OPT_RANDOM }, { "list", no_argument, NULL, OPT_LIST },
-	{ "help", no_argument, NULL, OPT_HELP }, { NULL, 0, NULL, 0 },
+	{ "help", no_argument, NULL, OPT_HELP }, { "seeds", required_argument, NULL, OPT_SEEDS },
+	{ "fail-alloc", required_argument, NULL, OPT_FAIL_ALLOC },
+	{ NULL, 0, NULL, 0 },
 };
 
 static void take_option(struct args *a, int option, const char *arg)
@@ -293,6 +310,14 @@ static void take_option(struct args *a, int option, const char *arg)
 		break;
 	case OPT_SEED:
 		a->o.seed = number(arg, UINT64_MAX - 1);
+		break;
+	case OPT_FAIL_ALLOC:
+		a->alloc_fails_in = (unsigned)number(arg, 1000000);
+		break;
+	case OPT_SEEDS:
+		a->n_seeds = (unsigned)number(arg, SEEDS_MAX);
+		if (a->n_seeds == 0)
+			fail("not a number of runs", arg);
 		break;
 	case OPT_CHECK:
 		a->o.check = true;
@@ -323,7 +348,7 @@ static void take_option(struct args *a, int option, const char *arg)
 
 int main(int argc, char **argv)
 {
-	struct args a = { .n_ops = 0 };
+	struct args a = { .n_seeds = SEEDS_SHOWN, .alloc_fails_in = ALLOC_FAILS_IN };
 	char error[WL_ERROR_MAX];
 	int option, status = 0;
 	unsigned i, k;

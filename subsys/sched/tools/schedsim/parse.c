@@ -260,7 +260,6 @@ static void parse_line(struct parser *p)
 static void check_whole(struct parser *p)
 {
 	struct workload *w = p->w;
-	uint64_t all = w->cpus == 64 ? UINT64_MAX : ((uint64_t)1 << w->cpus) - 1;
 	struct token at = p->l.now;
 	unsigned i;
 
@@ -269,7 +268,7 @@ static void check_whole(struct parser *p)
 	for (i = 0; i < w->n_specs; i++) {
 		at.line = w->specs[i].line;
 		at.column = 1;
-		if ((w->specs[i].intent.affinity & all) == 0)
+		if ((w->specs[i].intent.affinity & workload_cpus(w)) == 0)
 			lex_fail(&p->l, &at, "the affinity of '%s' names no CPU of this machine",
 				 w->specs[i].name);
 	}

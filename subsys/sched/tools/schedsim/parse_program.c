@@ -38,8 +38,8 @@ static unsigned add_intent(struct parser *p)
 	struct hx_intent i;
 
 	parse_intent(p, &i);
-	if (i.affinity != HX_AFFINITY_ANY)
-		lex_fail(&p->l, &at, "the affinity cannot change while the thread runs");
+	if ((i.affinity & workload_cpus(w)) == 0)
+		lex_fail(&p->l, &at, "the affinity names no CPU of this machine");
 	w->intents = xgrow(w->intents, w->n_intents + 1, sizeof(*w->intents));
 	w->intents[w->n_intents] = i;
 	return w->n_intents++;

@@ -2,9 +2,10 @@
 /*
  * Where a thread runs. A woken one goes back to its last CPU if that idles, else to the waker's if
  * that idles (what it was told is warm there), else to any idle one, else it waits at its last. A
- * new one goes to the CPU with the fewest threads. A CPU takes from the one that has most to do, if
- * that is at least two more than itself: every balance_ns, and, when it has nothing to do, at once
- * and at every tick. Which thread goes is the provider's choice (steal). As core/thread/place.c.
+ * new one goes to the CPU with the fewest threads, one with a promise to the CPU that made it. A
+ * CPU takes from the one that has most to do, if that is at least two more than itself: every
+ * balance_ns, and, when it has nothing to do, at once and at every tick. Which thread goes is the
+ * provider's choice (steal). As core/thread/place.c.
  */
 #include "sim.h"
 
@@ -37,14 +38,21 @@ struct vcpu *place_new(struct sim *s, const struct vthread *t)
 struct vcpu *place_woken(struct sim *s, const struct vthread *t, const struct vcpu *waker)
 {
 	struct vcpu *last = &s->cpus[t->cpu];
+	bool may_stay = may_run_on(t, t->cpu);
 	unsigned i;
 
-	if (s->n_cpus == 1 || (t->t.intent->flags & HX_INTENT_PINNED) || is_free(last))
+	if (t->t.promised_ppm != 0)
+		return &s->cpus[t->t.home];
+	if (may_stay && ((t->t.intent->flags & HX_INTENT_PINNED) || is_free(last)))
 		return last;
 	if (waker != NULL && is_free(waker) && may_run_on(t, waker->rq.cpu))
 		return &s->cpus[waker->rq.cpu];
 	for (i = 0; i < s->n_cpus; i++) {
 		if (is_free(&s->cpus[i]) && may_run_on(t, i))
+			return &s->cpus[i];
+	}
+	for (i = 0; !may_stay && i < s->n_cpus; i++) {
+		if (may_run_on(t, i))
 			return &s->cpus[i];
 	}
 	return last;

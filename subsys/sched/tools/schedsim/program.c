@@ -49,7 +49,8 @@ static void change_intent(struct sim *s, struct vthread *t, const struct op *op)
 {
 	struct hx_intent want = s->w->intents[op->idx];
 
-	want.affinity = t->t.intent->affinity;
+	if (want.affinity == HX_AFFINITY_ANY)
+		want.affinity = t->t.intent->affinity;	/* it said nothing about that */
 	if (core_set_intent(s, t, &want) != 0) {
 		t->refused = true;
 		s->measured[t->spec].n_refused++;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * A provider under a million random events: threads come and go, wake, wait, yield, change priority
- * and intent, time passes in odd steps, on several CPUs; after each event every invariant holds.
+ * and intent (and with it where they may run), memory runs out, time passes in odd steps, on
+ * several CPUs; after each event every invariant holds.
  * Threads have no program here; this driver decides. The same seed gives the same run.
  */
 #include "report.h"
@@ -89,7 +90,6 @@ static void poke(struct sim *s, struct vthread *t)
 		int err;
 
 		random_intent(s, &want);
-		want.affinity = t->t.intent->affinity;	/* moving by order is not core's yet */
 		err = core_set_intent(s, t, &want);
 		s->measured[0].n_refused += err != 0;
 		if (err != 0 && err != -HX_ENOSPC && err != -HX_ENOMEM)
@@ -117,12 +117,18 @@ static void act(struct sim *s, struct vcpu *v)
 
 static void pass(struct sim *s, uint64_t ns)
 {
-	uint64_t end = s->now + ns, tick;
+	uint64_t end = s->now + ns, at;
 
-	for (tick = sim_next_tick(s); tick <= end; tick = sim_next_tick(s)) {
-		hx_host_advance_ns(tick - s->now);
-		s->now = tick;
-		sim_tick(s);
+	for (;;) {
+		at = hx_min_u64(sim_next_tick(s), sim_next_between(s));
+		if (at > end)
+			break;
+		hx_host_advance_ns(at - s->now);
+		s->now = at;
+		if (at % s->tick_ns == 0)
+			sim_tick(s);
+		else
+			sim_between(s);
 	}
 	hx_host_advance_ns(end - s->now);
 	s->now = end;
@@ -166,6 +172,7 @@ static void sum_up(const struct sim *s, struct random_reached *r)
 		r->n_moved += s->cpus[i].n_moved_here;
 	}
 	r->n_refused = s->measured[0].n_refused;
+	r->n_alloc_failed = s->n_alloc_failed;
 }
 
 /* A machine of N_THREADS threads without programs. */
@@ -181,11 +188,11 @@ static struct workload *random_workload(unsigned cpus, char error[SIM_ERROR_MAX]
 	return w;
 }
 
-int random_run(const struct hx_sched_ops *ops, unsigned cpus, uint64_t seed, uint64_t n_events,
+int random_run(const struct hx_sched_ops *ops, const struct random_options *ro,
 	       struct random_reached *reached, char error[SIM_ERROR_MAX])
 {
-	struct sim_options o = { .ops = ops, .seed = seed, .check = true };
-	struct workload *w = random_workload(cpus, error);
+	struct sim_options o = { .ops = ops, .seed = ro->seed, .check = true };
+	struct workload *w = random_workload(ro->cpus, error);
 	uint64_t used = world_heap_used();
 	volatile uint64_t n = 0;
 	struct sim *s;
@@ -198,10 +205,12 @@ int random_run(const struct hx_sched_ops *ops, unsigned cpus, uint64_t seed, uin
 	hx_bug_set_hook(world_on_bug);
 	if (setjmp(s->fail) == 0) {
 		sim_open(s);
-		for (; n < n_events; n++) {
+		s->alloc_fails_in = ro->alloc_fails_in;
+		for (; n < ro->n_events; n++) {
 			event(s, (n & CALM) != 0);
 			look(s, reached);
 		}
+		s->alloc_fails_in = 0;
 		sum_up(s, reached);
 		sim_close(s);
 		if (world_heap_used() != used)

@@ -40,19 +40,37 @@ void report_json(const struct sim *s, const struct run_report *r, FILE *f);
 /* "-", "850 us", "12.3 ms", "4.56 s" */
 const char *time_text(uint64_t ns, char buf[24]);
 
+#define SEEDS_MAX	99u
+#define SEEDS_SHOWN	5u	/* unless more or fewer are asked for */
+
+struct compare_options {
+	const struct hx_sched_ops *const *ops;
+	struct workload *const *workloads;
+	unsigned n_ops, n_workloads;
+	unsigned n_seeds;	/* 1..SEEDS_MAX: the first and those after it */
+	unsigned cpus;		/* 0: the workload's */
+	uint64_t seed;		/* the first; 0: the workload's */
+};
+
 /* compare.c: one Markdown table; 0, or 1: some run broke a rule and is shown as such. */
-int compare(const struct hx_sched_ops *const *ops, unsigned n_ops,
-	    struct workload *const *workloads, unsigned n_workloads, FILE *f);
+int compare(const struct compare_options *o, FILE *f);
 
 /* random.c: how much of a provider the events reached. */
 struct random_reached {
 	uint64_t n_switches, n_preempted, n_moved, n_refused;
+	uint64_t n_alloc_failed;
 	uint32_t most_ready, most_held;		/* at one queue at a time */
 };
 
-/* n random events on so many CPUs, invariants checked at each. 0, or -HX_EINVAL with error. */
-HX_MUST_CHECK int random_run(const struct hx_sched_ops *ops, unsigned cpus, uint64_t seed,
-			     uint64_t n_events, struct random_reached *reached,
-			     char error[SIM_ERROR_MAX]);
+#define ALLOC_FAILS_IN	8u	/* unless something else is asked for */
+
+struct random_options {
+	unsigned cpus, alloc_fails_in;	/* one allocation in so many fails; 0: none */
+	uint64_t seed, n_events;
+};
+
+/* Random events, invariants checked at each. 0, or -HX_EINVAL with error. */
+HX_MUST_CHECK int random_run(const struct hx_sched_ops *ops, const struct random_options *ro,
+			     struct random_reached *reached, char error[SIM_ERROR_MAX]);
 
 #endif

@@ -26,6 +26,11 @@ static void *take(size_t size, size_t align)
 	if (world != NULL && world->locked != NULL)
 		sim_fail(world, "scheduler %s allocates with a run queue's lock held",
 			 world->ops->name);
+	if (world != NULL && world->alloc_fails_in != 0 &&
+	    rng_below(&world->alloc_rng, world->alloc_fails_in) == 0) {
+		world->n_alloc_failed++;
+		return NULL;
+	}
 	p = aligned_alloc(align, (size + align - 1) & ~(align - 1));
 	if (p != NULL) {
 		memset(p, 0xa5, size);		/* nobody may count on zeros */
@@ -76,7 +81,7 @@ static void check_no_timer_in(const struct sim *s, uintptr_t from, uintptr_t to)
 	}
 }
 
-void hx_free(void *ptr)
+static int heap_give(void *ptr)
 {
 	size_t size = ptr != NULL ? malloc_usable_size(ptr) : 0;
 
@@ -84,6 +89,14 @@ void hx_free(void *ptr)
 		check_no_timer_in(world, (uintptr_t)ptr, (uintptr_t)ptr + size);
 	heap_used -= size;
 	free(ptr);
+	return 0;
+}
+
+int (*hx_heap_give_)(void *ptr) = heap_give;
+
+void hx_heap_free_(void *ptr)
+{
+	heap_give(ptr);
 }
 
 uint64_t world_heap_used(void)

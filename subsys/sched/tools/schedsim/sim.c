@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * The clock. It jumps from one event to the next: a run that ends, a source that posts, a thread
- * that arrives, a tick. What falls on the same instant happens in this order: runs end, devices
- * post, threads arrive, timers fire, the tick, balancing; after each, CPUs that have to switch do.
+ * that arrives, a tick, a timer that is exact. What falls on the same instant happens in this
+ * order: runs end, devices post, threads arrive, timers fire, the tick, balancing; after each, CPUs
+ * that have to switch do.
  */
 #include "sim.h"
 #include "trace.h"
@@ -45,6 +46,7 @@ static void make_cpus(struct sim *s)
 		hx_spin_init(&v->rq.lock, "runq", HX_RANK_RUNQ);
 		hx_list_init(&v->rq.ready);
 		v->rq.cpu = i;
+		v->rq.bit = (uint64_t)1 << i;
 		v->rq.idle = &v->idle;
 		v->idle.intent = &hx_intent_default;
 		v->idle.prio = HX_PRIO_LOWEST;
@@ -52,6 +54,7 @@ static void make_cpus(struct sim *s)
 		v->idle.state = HX_THREAD_RUNNING;
 		v->idle.rq = &v->rq;
 		v->current = &v->idle;
+		v->tick_at = NO_TIME;
 	}
 }
 
@@ -111,6 +114,17 @@ static void make_threads(struct sim *s)
 	qsort(s->arrivals, n, sizeof(*s->arrivals), by_arrival);
 }
 
+static const struct hx_sched_check *check_of(const struct hx_sched_ops *ops)
+{
+	const struct hx_sched_check *const *it;
+
+	HX_SECTION_FOREACH(it, hx_sched_checks) {
+		if (strcmp((*it)->name, ops->name) == 0)
+			return *it;
+	}
+	return NULL;
+}
+
 struct sim *sim_make(const struct workload *w, const struct sim_options *o)
 {
 	struct sim *s = xalloc(1, sizeof(*s));
@@ -119,6 +133,7 @@ struct sim *sim_make(const struct workload *w, const struct sim_options *o)
 	s->w = w;
 	s->opt = *o;
 	s->ops = o->ops;
+	s->self_check = check_of(o->ops);
 	s->n_cpus = o->cpus != 0 ? o->cpus : w->cpus;
 	s->seed = o->seed != 0 ? o->seed : w->seed;
 	s->tick_ns = HX_NS_PER_S / w->tick_hz;
@@ -358,14 +373,44 @@ void sim_tick(struct sim *s)
 	unsigned i;
 
 	do_timers(s);
-	for (i = 0; i < s->n_cpus; i++)
+	for (i = 0; i < s->n_cpus; i++) {
+		s->cpus[i].tick_at = NO_TIME;
 		core_tick(s, &s->cpus[i]);
+	}
 	sim_settle(s);
 	if (s->now >= s->next_balance) {
 		s->next_balance += s->w->balance_ns;
 		place_balance(s);
 		sim_settle(s);
 	}
+}
+
+/* What a provider asked for between two ticks: timers, and ticks of single CPUs. */
+void sim_between(struct sim *s)
+{
+	unsigned i;
+
+	if (world_next_exact(s) <= s->now) {
+		do_timers(s);
+		sim_settle(s);
+	}
+	for (i = 0; i < s->n_cpus; i++) {
+		if (s->cpus[i].tick_at > s->now)
+			continue;
+		s->cpus[i].tick_at = NO_TIME;
+		core_tick(s, &s->cpus[i]);
+		sim_settle(s);
+	}
+}
+
+uint64_t sim_next_between(const struct sim *s)
+{
+	uint64_t t = hx_max_u64(world_next_exact(s), s->now + 1);
+	unsigned i;
+
+	for (i = 0; i < s->n_cpus; i++)
+		t = hx_min_u64(t, s->cpus[i].tick_at);
+	return t;
 }
 
 /* ---- from event to event */
@@ -402,9 +447,7 @@ static uint64_t next_event(const struct sim *s)
 		t = hx_min_u64(t, s->source_next[i]);
 	if (s->n_arrived < s->n_threads)
 		t = hx_min_u64(t, s->threads[s->arrivals[s->n_arrived]].arrived_ns);
-	if (s->w->timers_exact)
-		t = hx_min_u64(t, hx_max_u64(world_next_timer(s), s->now + 1));
-	return t;
+	return hx_min_u64(t, sim_next_between(s));
 }
 
 static void advance(struct sim *s, uint64_t to)
@@ -433,12 +476,10 @@ static void run(struct sim *s)
 		do_runs(s);
 		do_sources(s);
 		do_arrivals(s);
-		if (s->now % s->tick_ns == 0) {
+		if (s->now % s->tick_ns == 0)
 			sim_tick(s);
-		} else if (s->w->timers_exact) {
-			do_timers(s);
-			sim_settle(s);
-		}
+		else
+			sim_between(s);
 		do_runs(s);
 	}
 	advance(s, s->w->length_ns);

@@ -77,6 +77,7 @@ struct vcpu {
 	struct hx_thread idle;
 	struct hx_thread *current;
 	uint32_t need_resched;		/* enum hx_enqueue_why; 0: no */
+	uint64_t tick_at;		/* of the tick that the provider asked for; NO_TIME */
 	uint64_t acc_at;		/* accounted up to here */
 	uint64_t cost_left;		/* of the switch to current */
 	uint64_t idle_since, surplus_since;
@@ -108,6 +109,7 @@ struct sim_options {
 
 struct sim {
 	const struct hx_sched_ops *ops;
+	const struct hx_sched_check *self_check;	/* the provider's own; NULL: it has none */
 	const struct workload *w;
 	struct sim_options opt;
 	uint64_t now, tick_ns, seed, next_balance, n_steps;
@@ -120,10 +122,13 @@ struct sim {
 	struct sim_sem sems[WL_THINGS_MAX];
 	uint64_t source_next[WL_THINGS_MAX], source_rng[WL_THINGS_MAX];
 	struct measured *measured;	/* per spec */
+	uint32_t promised_ppm[WL_CPUS_MAX];	/* by CPU */
 	struct hx_rb_tree timers;
 	uint64_t timers_now;
 	struct vcpu *locked;		/* whose run queue lock is held */
 	bool in_provider, finished;
+	unsigned alloc_fails_in;	/* one of so many allocations, drawn; 0: none */
+	uint64_t alloc_rng, n_alloc_failed;
 	jmp_buf fail;
 	char error[SIM_ERROR_MAX];
 };
@@ -139,6 +144,8 @@ void sim_free(struct sim *s);
 int sim_failed(struct sim *s);			/* after sim_fail(); -HX_EINVAL */
 void sim_settle(struct sim *s);			/* do what is due now: preemptions, idle CPUs */
 void sim_tick(struct sim *s);
+void sim_between(struct sim *s);		/* what is due and does not wait for the tick */
+uint64_t sim_next_between(const struct sim *s);	/* when that is next */
 HX_NORETURN void sim_fail(struct sim *s, const char *fmt, ...) HX_PRINTF(2, 3);
 uint64_t sim_next_tick(const struct sim *s);
 
@@ -149,6 +156,7 @@ void world_leave(struct sim *s);
 void world_on_bug(const char *fmt, va_list ap);
 struct hx_timer *world_due(struct sim *s);	/* taken off; NULL: none due */
 uint64_t world_next_timer(const struct sim *s);
+uint64_t world_next_exact(const struct sim *s);	/* that does not wait for a tick */
 uint64_t world_heap_used(void);
 
 /* ---- core.c: as core/thread does it */
@@ -183,7 +191,7 @@ static inline bool runq_has_next(const struct hx_runq *rq)
 
 static inline bool may_run_on(const struct vthread *t, unsigned cpu)
 {
-	return (t->t.intent->affinity >> cpu & 1) != 0;
+	return (t->t.cpus >> cpu & 1) != 0;
 }
 
 /* ---- place.c */

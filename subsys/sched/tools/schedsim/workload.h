@@ -100,6 +100,12 @@ struct workload {
 	bool watched[WL_SPECS_MAX];	/* whose response the comparison shows */
 };
 
+/* A bit for each of its CPUs. */
+static inline uint64_t workload_cpus(const struct workload *w)
+{
+	return UINT64_MAX >> (WL_CPUS_MAX - w->cpus);
+}
+
 /* ---- parse.c */
 
 /*

@@ -70,6 +70,37 @@ static void run_set(const char *glob, struct ktest_sum *sum)
 	tap_sum(&out.text, sum);
 }
 
+/* How many of the four a list picks, and the first of them. */
+static unsigned picked(const char *glob, const char *first)
+{
+	struct ktest_set set = set_of(glob);
+	const struct hx_ktest *const *at = set.first;
+	const struct hx_ktest *test = ktest_next(&set, &at);
+
+	assert_string_equal(test != NULL ? test->name : "", first);
+	return ktest_count(&set);
+}
+
+static void lists_of_patterns_pick(void **state)
+{
+	char longest[KTEST_GLOB_MAX + 8];
+
+	assert_int_equal(picked("all", "area_passes"), 4);
+	assert_int_equal(picked("other*,area_f*", "area_fails"), 3);
+	assert_int_equal(picked("-area_p*", "area_fails"), 3);
+	assert_int_equal(picked("all,-area*,area_f*", "area_fails"), 3);
+	assert_int_equal(picked("-area*,-other*", ""), 0);
+	assert_int_equal(picked("area*,-*", ""), 0);
+	assert_int_equal(picked(",,other_skips,", "other_skips"), 1);
+	assert_int_equal(picked("", ""), 0);
+	assert_int_equal(picked("-", "area_passes"), 4);
+	memset(longest, '*', sizeof(longest));
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(picked(longest, ""), 0);
+	longest[sizeof(longest) - 8] = ',';
+	assert_int_equal(picked(longest, "area_passes"), 4);
+}
+
 static void tap_tells_all_results(void **state)
 {
 	struct ktest_sum sum;
@@ -136,6 +167,7 @@ static void reason_is_cut_not_overrun(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lists_of_patterns_pick),
 		cmocka_unit_test(tap_tells_all_results),
 		cmocka_unit_test(require_leaves_the_test),
 		cmocka_unit_test(glob_picks_by_name),

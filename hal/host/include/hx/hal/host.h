@@ -111,6 +111,18 @@ bool hx_host_time_is_virtual(void);
  */
 void hx_host_advance_ns(hx_ns_t ns);
 
+/**
+ * hx_host_timer_due() - when the timer will interrupt next, in virtual time.
+ *
+ * Returns: that time in hx_now_ns(); HX_FOREVER if it is stopped.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a load.
+ * Source:  -
+ */
+hx_ns_t hx_host_timer_due(void);
+
 /* ---- memory */
 
 /**
@@ -159,6 +171,19 @@ void hx_host_irq_raise(uint32_t line);
  */
 bool hx_host_irq_is_masked(uint32_t line);
 bool hx_host_irq_is_pending(uint32_t line);
+
+/**
+ * hx_host_irq_cpu() - which CPU a line was routed to; this machine has only one that runs.
+ * @line: any number
+ *
+ * Returns: what hx_irq_line_route() was told last; 0 for a line that does not exist.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a load.
+ * Source:  -
+ */
+unsigned hx_host_irq_cpu(uint32_t line);
 
 /* ---- devices behind registers */
 

@@ -4,7 +4,7 @@
  * touched, is shared or copied when it is written.
  *
  *	hx_vm_create() -> hx_vm_map() ... -> hx_vm_attach(): the calling thread runs in it and
- *	reaches it with <hx/hal/user.h> -> hx_vm_attach(NULL), hx_vm_put()
+ *	reaches it with <hx/hal/user.h> -> hx_vm_attach(NULL) or the thread's end, hx_vm_put()
  *
  * A region is a range with one kind and one set of rights:
  *	anonymous	zeroes at the first touch; private; copied on write after a clone
@@ -16,6 +16,7 @@
 #define HX_VM_VM_H
 
 #include <hx/base.h>
+#include <hx/core/thread.h>
 #include <hx/hal/user.h>
 
 struct hx_vm_space;
@@ -166,9 +167,9 @@ HX_MUST_CHECK int hx_vm_clone(struct hx_vm_space *s, struct hx_vm_space **out);
  * @s: the space; NULL: in none
  *
  * Returns: nothing.
- * Context: thread. A thread that ends must have attached to NULL.
- * Locks:   none.
- * Owner:   the thread has a reference until it attaches elsewhere.
+ * Context: thread, may sleep.
+ * Locks:   none; those of hx_vm_put(), if the old space ends.
+ * Owner:   the thread has a reference until it attaches elsewhere or ends.
  * Cost:    a switch of page tables.
  * Source:  -
  */
@@ -218,6 +219,42 @@ HX_MUST_CHECK int hx_vm_fault(struct hx_vm_space *s, uintptr_t va, unsigned flag
  */
 void hx_vm_info(struct hx_vm_space *s, struct hx_vm_info *out);
 bool hx_vm_region(struct hx_vm_space *s, uintptr_t va, struct hx_vm_region_info *out);
+
+/* Why user mode of a thread was ended; the last HX_VM_ENDS are kept. */
+#define HX_VM_ENDS	8u
+struct hx_vm_end {
+	uint64_t number;		/* from 1, since boot */
+	hx_ns_t at_ns;
+	uint32_t thread;		/* its number, and its name */
+	char name[HX_THREAD_NAME_MAX];
+	int32_t err;			/* its exit value: -HX_EFAULT, -HX_ENOMEM, ... */
+	uint32_t vector;		/* the machine's number of the exception */
+	bool is_overflow;		/* of a stack into its guard */
+	uintptr_t pc, sp;
+	uintptr_t va;			/* of a page fault; else 0 */
+	struct hx_vm_region_info region;	/* around va; start == end: none */
+	char cause[112];		/* in words */
+};
+
+/**
+ * hx_vm_last_end() - the last record of a thread (CONFIG_VM_USER).
+ * @thread: its number; 0: of any thread
+ * @nth:    0 the last one, 1 the one before, ...
+ * @out:    filled; untouched if there is none
+ *
+ * A thread in user mode whose exception nobody can resolve ends with an error: of a page fault
+ * -HX_EFAULT nothing there or not allowed, -HX_ENOMEM no page, -HX_ENOSPC its stack may not grow;
+ * of others -HX_ERANGE arithmetic, -HX_ENOSYS no such instruction, -HX_EPERM not allowed, else
+ * -HX_EFAULT.
+ *
+ * Returns: true if there is one.
+ * Context: any but NMI.
+ * Locks:   a leaf.
+ * Owner:   -
+ * Cost:    O(HX_VM_ENDS).
+ * Source:  -
+ */
+bool hx_vm_last_end(uint32_t thread, unsigned nth, struct hx_vm_end *out);
 
 /**
  * hx_vm_check() - verify all invariants of a space, for tests.

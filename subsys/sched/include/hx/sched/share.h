@@ -4,9 +4,13 @@
  *
  * Weight: how large its part of the CPU is, 1024 for an ordinary thread. A step of nice is a factor
  * of 1.25, so that of two threads one step apart one gets 5/9 and the other 4/9, wherever on the
- * scale they stand (as in Linux since 2.6.23). A priority of the plain scale counts as nice too:
- * 120 is 0, 119 is -1; real-time levels get the greatest weight. An intent with shares says the
- * weight itself.
+ * scale they stand (as in Linux since 2.6.23). An intent with shares says the weight itself.
+ *
+ * Nice and level are two names of one scale, so they do not add up: level 120 is nice 0, 119 is -1
+ * (hx_prio_from()). Who asks for a nice value has that one, who does not has that of its level. A
+ * level above the ordinary one that is more urgent than the nice value counts in any case, whether
+ * somebody set it or the thread inherited it from one that waits for its mutex; real time is as
+ * much as there is.
  */
 #ifndef HX_SCHED_SHARE_H
 #define HX_SCHED_SHARE_H
@@ -44,12 +48,22 @@ static inline uint32_t hx_sched_weight_of_nice(int nice)
 	return weights[(nice > HX_NICE_MAX ? HX_NICE_MAX : nice) - HX_NICE_MIN];
 }
 
+/* What counts as t's nice value, see above: HX_NICE_MIN..HX_NICE_MAX. The run queue's lock held. */
+static inline int hx_sched_nice(const struct hx_thread *t)
+{
+	int level = (int)t->prio - HX_PRIO_DEFAULT, nice = t->intent->nice;
+
+	if (nice == 0 || (level < 0 && level < nice))
+		nice = level;
+	return nice < HX_NICE_MIN ? HX_NICE_MIN : nice;
+}
+
 /* 1..HX_WEIGHT_MAX. The run queue's lock held. */
 static inline uint32_t hx_sched_weight(const struct hx_thread *t)
 {
 	if (t->intent->budget_kind == HX_BUDGET_SHARES)
 		return (uint32_t)hx_min_u64(hx_max_u64(t->intent->budget, 1), HX_WEIGHT_MAX);
-	return hx_sched_weight_of_nice(t->intent->nice + (int)t->prio - HX_PRIO_DEFAULT);
+	return hx_sched_weight_of_nice(hx_sched_nice(t));
 }
 
 /* A steal from a tree looks at so many threads for the best, and then takes the first it may. */
@@ -74,6 +88,16 @@ static inline struct hx_thread *hx_sched_steal_from(struct hx_list *list, unsign
 		}
 	}
 	return NULL;
+}
+
+/* For walk: a list of run_links, in its order. */
+static inline void hx_sched_walk_list(const struct hx_list *list,
+				      void (*visit)(void *arg, struct hx_thread *t), void *arg)
+{
+	const struct hx_list *n;
+
+	HX_LIST_FOREACH(n, list)
+		visit(arg, HX_LIST_ENTRY(n, struct hx_thread, run_link));
 }
 
 #endif

@@ -13,7 +13,7 @@
 enum fault {
 	FINE, LOSES, PICKS_TWICE, GIVES_NONE, COUNTS_HELD_WRONG, NEVER_RELEASES, STEALS_PINNED,
 	STEALS_NOT_READY, NEVER_STEALS, LEAKS, LEAVES_TIMER, ALLOCATES_LOCKED, LOCKS_TWICE,
-	KICKS_UNLOCKED, FORGETS_KICK,
+	KICKS_UNLOCKED, FORGETS_KICK, CONFUSED,
 };
 
 static enum fault fault;
@@ -160,6 +160,15 @@ static const struct hx_sched_ops t_ops = {
 	.leave = t_leave, .steal = t_steal,
 };
 
+/* What it finds wrong itself. */
+static bool t_holds(struct hx_runq *rq)
+{
+	return fault != CONFUSED || rq->n_ready < 3;
+}
+
+static const struct hx_sched_check t_check = { .name = "broken", .holds = t_holds };
+HX_SCHED_CHECK(t_check);
+
 static void hold_and_release_as_worked_out(void **state)
 {
 	struct test_run r;
@@ -226,10 +235,13 @@ static const struct expected expected[] = {
 	{ ALLOCATES_LOCKED, false, "allocates with a run queue's lock" },
 	{ LOCKS_TWICE, true, "takes the lock of run queue" },
 	{ KICKS_UNLOCKED, true, "without its lock" },
+	{ CONFUSED, false, "an invariant of its own" },
 };
 
 static void random_events_find_every_fault(void **state)
 {
+	struct random_options o = { .cpus = 2, .seed = hx_test_seed(), .n_events = 100000 };
+
 	quota_ns = MS / 4;	/* most are held, so CPUs idle */
 	for (size_t i = 0; i < HX_ARRAY_LEN(expected); i++) {
 		char error[SIM_ERROR_MAX] = "";
@@ -238,7 +250,7 @@ static void random_events_find_every_fault(void **state)
 		fault = expected[i].fault;
 		holds = expected[i].holds;
 		n_enqueued = 0;
-		if (random_run(&t_ops, 2, hx_test_seed(), 100000, &r, error) == 0)
+		if (random_run(&t_ops, &o, &r, error) == 0)
 			fail_msg("fault %d was not seen", (int)fault);
 		if (strstr(error, expected[i].words) == NULL)
 			fail_msg("fault %d: \"%s\" and not \"%s\"", (int)fault, error,
@@ -248,6 +260,7 @@ static void random_events_find_every_fault(void **state)
 
 static void random_events_accuse_nobody_falsely(void **state)
 {
+	struct random_options o = { .seed = hx_test_seed(), .n_events = 30000 };
 	char error[SIM_ERROR_MAX] = "";
 	struct random_reached r;
 
@@ -255,7 +268,9 @@ static void random_events_accuse_nobody_falsely(void **state)
 	quota_ns = MS / 4;
 	for (unsigned k = 0; k < 6; k++) {
 		holds = k % 2 != 0;
-		if (random_run(&t_ops, 1u << k / 2, hx_test_seed(), 30000, &r, error) != 0)
+		o.cpus = 1u << k / 2;
+		o.alloc_fails_in = k < 2 ? 0 : ALLOC_FAILS_IN;
+		if (random_run(&t_ops, &o, &r, error) != 0)
 			fail_msg("%u CPUs: %s", 1u << k / 2, error);
 		assert_true(r.n_switches > 5000 && (r.most_held > 10) == holds);
 		assert_true((r.n_moved > 100) == (k >= 2));

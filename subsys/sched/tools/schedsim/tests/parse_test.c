@@ -117,6 +117,8 @@ static void errors_name_line_column_and_reason(void **state)
 		{ "thread t { intent nice=-2147483649 program { exit } }", "nice is -128..127" },
 		{ "thread t { intent class=realtime program { exit } }",
 		  "x:1:19: this intent: real time needs a deadline or a greatest latency" },
+		{ "cpus 2 thread t { program { intent affinity=2 exit } }",
+		  "x:1:36: the affinity names no CPU of this machine" },
 		{ "thread t { intent affinity=3 program { exit } }",
 		  "x:1:1: the affinity of 't' names no CPU of this machine" },
 		{ "thread t { program { exit } } thread t { program { exit } }",

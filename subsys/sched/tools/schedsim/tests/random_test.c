@@ -16,15 +16,21 @@ static void survives_random_events(void **state)
 	uint64_t n = text != NULL ? strtoull(text, NULL, 10) : EVENTS;
 
 	for (unsigned cpus = 1; cpus <= 4; cpus *= 2) {
+		struct random_options o = {
+			.cpus = cpus, .alloc_fails_in = ALLOC_FAILS_IN, .seed = hx_test_seed(),
+			.n_events = n,
+		};
 		char error[SIM_ERROR_MAX] = "";
 		struct random_reached r;
 
-		if (random_run(ops, cpus, hx_test_seed(), n, &r, error) != 0)
+		if (random_run(ops, &o, &r, error) != 0)
 			fail_msg("%u CPUs: %s", cpus, error);
 		/* The events did reach what there is to reach. */
 		assert_true(r.n_switches > n / 10 && r.most_ready > 5);
 		assert_true(ops->tick == NULL || r.n_preempted > n / 100);
 		assert_true(ops->steal == NULL || cpus == 1 || r.n_moved > n / 1000);
+		/* Who allocates for each thread was refused memory, and lived on. */
+		assert_true(strcmp(ops->name, "dis") != 0 || r.n_alloc_failed > n / 2000);
 	}
 }
 

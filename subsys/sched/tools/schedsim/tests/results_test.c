@@ -94,6 +94,7 @@ static void the_table_is_what_the_schedulers_do(void **state)
 	char *now = NULL, workload[32], name[32];
 	const char *line, *want;
 	unsigned n_wrong = 0;
+	struct compare_options o = { .ops = ops, .workloads = workloads, .n_seeds = SEEDS_SHOWN };
 	size_t len;
 	FILE *f;
 
@@ -103,7 +104,9 @@ static void the_table_is_what_the_schedulers_do(void **state)
 	}
 	assert_true(n_workloads >= 10 && n_ops >= 2);
 	f = open_memstream(&now, &len);
-	assert_int_equal(compare(ops, n_ops, workloads, n_workloads, f), 0);
+	o.n_ops = n_ops;
+	o.n_workloads = n_workloads;
+	assert_int_equal(compare(&o, f), 0);
 	fclose(f);
 	for (line = table, want = now; *line != '\0'; line = next_line(line)) {
 		size_t n = (size_t)(next_line(line) - line);

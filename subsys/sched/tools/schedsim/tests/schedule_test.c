@@ -200,6 +200,25 @@ static void expect_failure(const char *text, const char *words)
 	run_end(&r);
 }
 
+/* 0..5 on CPU 0; then to CPU 1, where it waits for the other's slice; back at 15 and behind b. */
+static void a_running_thread_moves_when_its_affinity_changes(void **state)
+{
+	struct test_run r = run_text(sched_named("rr"), "cpus 2 "
+		"thread a { program { run 5ms intent affinity=1 run 5ms intent affinity=0 run 1ms"
+		" mark } }"
+		"thread other { intent affinity=1 program { run 8ms } }"
+		"thread b { intent affinity=0 arrival 2ms program { run 20ms } }");
+
+	assert_int_equal(r.err, 0);
+	assert_int_equal(time_on(&r, 0, 0), 0);
+	assert_int_equal(time_on(&r, 2, 0), 5 * MS);	/* b has CPU 0 at once */
+	assert_int_equal(time_on(&r, 0, 1), 8 * MS);
+	assert_int_equal(time_on(&r, 0, 2), 15 * MS);	/* b's slice of 10 ms is over */
+	assert_int_equal(response_of(&r, 0, 0), 16 * MS);
+	assert_int_equal(r.s->threads[0].n_moved, 2);
+	run_end(&r);
+}
+
 static void programs_that_break_rules_are_named(void **state)
 {
 	expect_failure("thread t { program { forever { yield } } }",
@@ -289,6 +308,7 @@ int main(void)
 		cmocka_unit_test(jobs_back_to_back_begin_at_the_mark_before),
 		cmocka_unit_test(yield_lets_the_others_go_first),
 		cmocka_unit_test(two_cpus_take_two_threads),
+		cmocka_unit_test(a_running_thread_moves_when_its_affinity_changes),
 		cmocka_unit_test(programs_that_break_rules_are_named),
 		cmocka_unit_test(the_same_seed_gives_the_same_bytes),
 		cmocka_unit_test(what_threads_ask_for_does_not_depend_on_the_scheduler),

@@ -91,4 +91,41 @@ static inline void hx_cpu_idle(void)
 	hx_host_idle();
 }
 
+static inline size_t hx_bit_highest(size_t x)
+{
+	return 63u - (unsigned)__builtin_clzll(x);
+}
+
+static inline void hx_bit_set_atomic(uint64_t *map, size_t bit)
+{
+	__atomic_fetch_or(&map[bit / 64], 1ull << (bit % 64), __ATOMIC_ACQ_REL);
+}
+
+static inline bool hx_bit_clear_atomic(uint64_t *map, size_t bit)
+{
+	uint64_t mask = 1ull << (bit % 64);
+
+	return (__atomic_fetch_and(&map[bit / 64], ~mask, __ATOMIC_ACQ_REL) & mask) != 0;
+}
+
+static inline void hx_bit_set32(uint32_t *map, uint32_t bit)
+{
+	map[bit / 32] |= 1u << (bit % 32);
+}
+
+static inline void hx_bit_clear32(uint32_t *map, uint32_t bit)
+{
+	map[bit / 32] &= ~(1u << (bit % 32));
+}
+
+static inline bool hx_put_if_null(void **slot, void *p, uintptr_t *was)
+{
+	void *none = NULL;
+	bool done = __atomic_compare_exchange_n(slot, &none, p, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED);
+
+	*was = (uintptr_t)none;
+	return done;
+}
+
 #endif

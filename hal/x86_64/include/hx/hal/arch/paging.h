@@ -14,6 +14,7 @@
 #include <hx/config/hal_paging.h>
 #include <hx/config/hal_x86_64.h>
 #include <hx/hal/mmu.h>
+#include <hx/hal/tlb_way.h>
 
 #define HX_PTE_LEVEL_MAX	2u
 
@@ -30,6 +31,7 @@
 #define HX_X86_CR3_KEEP		(1ull << 63)	/* with PCIDs: the tag's translations stay */
 
 extern bool hx_x86_has_pcid __attribute__((visibility("hidden")));	/* CR4.PCIDE is on */
+extern enum hx_tlb_way hx_x86_tlb_way __attribute__((visibility("hidden")));
 extern bool hx_x86_has_la57 __attribute__((visibility("hidden")));	/* CR4.LA57 is on */
 
 static inline unsigned hx_paging_levels(void)
@@ -37,12 +39,16 @@ static inline unsigned hx_paging_levels(void)
 	return HX_ENABLED(LA57) && hx_x86_has_la57 ? 5 : 4;
 }
 
-/* Bits of CR4: five levels cannot change any more; tags from now on, where CR3 holds tag 0. */
-static inline uint64_t hx_x86_paging_bits(bool can_have_pcid)
+/* Bits of CR4: five levels cannot change any more; tags from now on, where CR3 holds tag 0. The
+ * words of CPUID as hx_tlb_way_of() wants them. */
+static inline uint64_t hx_x86_paging_bits(uint32_t leaf_1c, uint32_t leaf_1d, uint32_t leaf_7b)
 {
 	uint64_t bits = HX_ENABLED(LA57) && hx_x86_has_la57 ? HX_X86_CR4_LA57 : 0;
 
-	if (!HX_ENABLED(MMU_SPACES) || !can_have_pcid)
+	if (HX_ENABLED(TLB_SHOOTDOWN))
+		hx_x86_tlb_way = hx_tlb_way_of(leaf_1c, leaf_1d, HX_ENABLED(MMU_SPACES) ?
+					       leaf_7b : 0);
+	if (!HX_ENABLED(MMU_SPACES) || !hx_tlb_can_have_tags(leaf_1c, leaf_1d))
 		return bits;
 	hx_x86_has_pcid = true;
 	return bits | HX_X86_CR4_PCIDE;
@@ -102,14 +108,17 @@ static inline void hx_tlb_forget(uintptr_t va)
 	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
-/* A change of CR4.PGE drops everything, global pages and all PCIDs too. A CPU that does not have it
- * has no global pages and no PCIDs either. */
 static inline void hx_tlb_forget_all(void)
 {
+	static const struct { uint64_t tag, va; } all = { 0, 0 };
 	uint64_t cr4, cr3;
 
+	if (hx_x86_tlb_way == HX_TLB_BY_INVPCID) {
+		__asm__ volatile("invpcid %1, %0" : : "r"(2ul), "m"(all) : "memory");
+		return;
+	}
 	__asm__ volatile("mov %%cr4, %0; mov %%cr3, %1" : "=r"(cr4), "=r"(cr3));
-	if (cr4 & HX_X86_CR4_PGE)
+	if (hx_x86_tlb_way == HX_TLB_BY_PGE)
 		__asm__ volatile("mov %0, %%cr4; mov %1, %%cr4"
 				 : : "r"(cr4 ^ HX_X86_CR4_PGE), "r"(cr4) : "memory");
 	else

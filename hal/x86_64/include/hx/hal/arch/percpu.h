@@ -56,35 +56,8 @@ static HX_ALWAYS_INLINE bool hx_percpu_preempt_on_(void)
 
 #else
 
-#define HX_CPUS	1u
+#include <hx/hal/percpu_one.h>
 #define HX_PERCPU_GS	0
-
-extern struct hx_percpu hx_percpu_boot;
-
-static inline struct hx_percpu *hx_percpu(void)
-{
-	return &hx_percpu_boot;
-}
-
-static inline struct hx_percpu *hx_percpu_self(void)
-{
-	return &hx_percpu_boot;
-}
-
-static inline struct hx_percpu *hx_percpu_of(unsigned cpu)
-{
-	return &hx_percpu_boot;
-}
-
-static inline void hx_percpu_preempt_off_(void)
-{
-	hx_percpu_boot.preempt_off++;
-}
-
-static inline bool hx_percpu_preempt_on_(void)
-{
-	return --hx_percpu_boot.preempt_off == 0;
-}
 
 #endif
 #endif

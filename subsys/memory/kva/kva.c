@@ -6,13 +6,17 @@
  *
  * A range owns the guard behind it; the first page of the area is the guard before the first. Pages
  * are single frames. The search goes on behind the range found last, so that an address is not used
- * again at once: a stale pointer faults.
+ * again at once: a stale pointer faults. A frame goes back when no CPU reaches it any more.
  */
+#include <hx/core/assert.h>
+#include <hx/core/fault.h>
 #include <hx/core/frames.h>
 #include <hx/core/heap.h>
+#include <hx/core/mutex.h>
+#include <hx/core/rbtree.h>
 #include <hx/vm/kva.h>
 
-#include "vm_priv.h"
+#define AT_ONCE	HX_TLB_RANGE_MAX	/* pages unmapped together, so that CPUs are told once */
 
 struct kva_range {
 	struct hx_rb_node node;
@@ -59,13 +63,18 @@ static bool find_room(uintptr_t at, uintptr_t end, size_t size_bytes, uintptr_t 
 
 static void unmap_pages(uintptr_t start, uintptr_t end)
 {
-	for (; start < end; start += HX_PAGE_SIZE) {
-		hx_paddr_t pa;
+	hx_paddr_t pa[AT_ONCE];
+
+	while (start < end) {
+		size_t n = hx_min_u64((end - start) >> HX_PAGE_SHIFT, AT_ONCE);
 		unsigned flags;
 
-		hx_verify(hx_mmu_query(start, &pa, &flags) == 0);
-		hx_mmu_unmap(start, 1);
-		hx_frames_free(pa, 0);
+		for (size_t i = 0; i < n; i++)
+			hx_verify(hx_mmu_query(start + (i << HX_PAGE_SHIFT), &pa[i], &flags) == 0);
+		hx_mmu_unmap(start, n);
+		for (size_t i = 0; i < n; i++)
+			hx_frames_free(pa[i], 0);
+		start += n << HX_PAGE_SHIFT;
 	}
 }
 
@@ -107,17 +116,29 @@ static int alloc_locked(enum hx_area area, struct kva_range *r, size_t size_byte
 	return 0;
 }
 
+/* What may be had in an area: nothing writable and executable, and the heap is never code. */
+static bool may_have(enum hx_area area, unsigned flags)
+{
+	return flags == HX_MAP_READ || flags == HX_MAP_WRITE ||
+	       (flags == HX_MAP_EXEC && area == HX_AREA_MODULES);
+}
+
+static enum hx_area area_of(uintptr_t va)
+{
+	return va >= hx_mmu_area(HX_AREA_MODULES).start ? HX_AREA_MODULES : HX_AREA_HEAP;
+}
+
+HX_FAULT_POINT(kva_alloc, "kva.alloc", "no addresses for pages of the kernel");
+
 int hx_kva_alloc(enum hx_area area, size_t size_bytes, unsigned flags, uintptr_t *va)
 {
 	struct kva_range *r;
 	int err;
 
 	if ((area != HX_AREA_HEAP && area != HX_AREA_MODULES) || size_bytes == 0 ||
-	    size_bytes > hx_frames_total() << HX_PAGE_SHIFT ||
-	    (flags & ~(unsigned)(HX_MAP_WRITE | HX_MAP_EXEC)) != 0 ||
-	    flags == (HX_MAP_WRITE | HX_MAP_EXEC))
+	    size_bytes > hx_frames_total() << HX_PAGE_SHIFT || !may_have(area, flags))
 		return -HX_EINVAL;
-	r = hx_zalloc(sizeof(*r));
+	r = hx_fault_hits("kva.alloc") ? NULL : hx_zalloc(sizeof(*r));
 	if (r == NULL)
 		return -HX_ENOMEM;
 	hx_mutex_lock(&kva_lock);
@@ -130,10 +151,25 @@ int hx_kva_alloc(enum hx_area area, size_t size_bytes, unsigned flags, uintptr_t
 	return err;
 }
 
+int hx_kva_protect(uintptr_t va, size_t size_bytes, unsigned flags)
+{
+	const struct kva_range *r;
+	int err = -HX_EINVAL;
+
+	if (va % HX_PAGE_SIZE != 0 || size_bytes == 0 || !may_have(area_of(va), flags))
+		return -HX_EINVAL;
+	hx_mutex_lock(&kva_lock);
+	r = range_at(va);
+	if (r != NULL && va >= r->start && size_bytes <= r->end - va)
+		err = hx_mmu_protect(va, hx_align_up(size_bytes, HX_PAGE_SIZE) >> HX_PAGE_SHIFT,
+				     flags);
+	hx_mutex_unlock(&kva_lock);
+	return err;
+}
+
 void hx_kva_free(uintptr_t va)
 {
-	enum hx_area area = va >= hx_mmu_area(HX_AREA_MODULES).start ? HX_AREA_MODULES :
-								       HX_AREA_HEAP;
+	enum hx_area area = area_of(va);
 	struct kva_range *r;
 
 	if (va == 0)

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tests of core/thread that are run under each scheduler there is, in virtual time: where a timeout
+ * is exact and a race can be laid out step by step.
+ */
+#ifndef HX_THREAD_UNDER_EACH_H
+#define HX_THREAD_UNDER_EACH_H
+
+#include "hx_test.h"
+
+#include "thread_priv.h"
+
+#define TICK_NS		(HX_NS_PER_S / CONFIG_TICK_HZ)
+
+static const struct hx_sched_ops *scheduler;	/* which one the tests run under */
+
+static inline int setup(void **state)
+{
+	char words[64];
+
+	snprintf(words, sizeof(words), "helix.slot.scheduler=%s", scheduler->name);
+	hx_test_machine_with(&(struct hx_host_params){ .mem_bytes = 32 * HX_MIB,
+						       .cmdline = words });
+	hx_test_start("threads");
+	assert_ptr_equal(sched_ops(), scheduler);
+	return 0;
+}
+
+static inline struct hx_thread *start_with(uint8_t prio, int (*fn)(void *arg), void *arg)
+{
+	struct hx_thread_params p = {
+		.name = "t", .fn = fn, .arg = arg, .prio = prio,
+	};
+	struct hx_thread *t = NULL;
+
+	assert_int_equal(hx_thread_create(&p, &t), 0);
+	return t;
+}
+
+static inline struct hx_thread *start(int (*fn)(void *arg), void *arg)
+{
+	return start_with(HX_PRIO_DEFAULT, fn, arg);
+}
+
+static inline int end_of(struct hx_thread *t)
+{
+	int value = 0;
+
+	assert_int_equal(hx_thread_join(t, HX_FOREVER, &value), 0);
+	return value;
+}
+
+/* Until it waits. */
+static inline void let_block(struct hx_thread *t)
+{
+	while (t->state != HX_THREAD_BLOCKED)
+		hx_yield();
+}
+
+#define TEST(f)	{ .name = #f, .test_func = (f), .setup_func = setup, \
+		  .teardown_func = hx_test_machine_teardown }
+
+/* How many failed. */
+#define run_under_each(tests) ({ \
+	const struct hx_sched_ops *const *it_; \
+	int failed_ = 0; \
+	HX_SECTION_FOREACH(it_, hx_sched_classes) { \
+		scheduler = *it_; \
+		failed_ += cmocka_run_group_tests_name(scheduler->name, tests, NULL, NULL); \
+	} \
+	failed_; })
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this room share. */
+#ifndef HX_BREAKER_PRIV_H
+#define HX_BREAKER_PRIV_H
+
+/* ports.c, with CONFIG_RESOURCES: 0; an error if that is not allowed, or there is no device. */
+int no_break_port_take(void);
+int no_break_port_more(void);
+int no_break_port_give(void);
+int no_break_port_read(void);
+
+/* heal.c, with CONFIG_HEAL: has a component watched, and does not take it out by itself. */
+int no_break_watched(void);
+int break_watched(void);
+
+#endif
