@@ -51,10 +51,12 @@ static void stack_unmap(uintptr_t va, size_t n_pages)
 	for (; n_pages > 0; n_pages -= n, va += n * HX_PAGE_SIZE) {
 		hx_paddr_t pa[STACK_RUN];
 		unsigned flags;
+		int err = 0;
 
 		n = STACK_RUN == 1 ? 1 : hx_min_u64(n_pages, STACK_RUN);
 		for (size_t i = 0; i < n; i++)
-			hx_verify(hx_mmu_query(va + i * HX_PAGE_SIZE, &pa[i], &flags) == 0);
+			err |= hx_mmu_query(va + i * HX_PAGE_SIZE, &pa[i], &flags);
+		hx_verify(err == 0);
 		hx_mmu_unmap(va, n);
 		for (size_t i = 0; i < n; i++)
 			hx_frames_free(pa[i], 0);

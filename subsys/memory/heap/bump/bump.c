@@ -10,10 +10,13 @@
  * where they are, except that freeing the last block moves next back, and that freeing everything
  * starts afresh.
  *
- * Locking. alloc() is one atomic addition and takes no lock: it may be interrupted anywhere. If
- * the result lies beyond the end, it is taken back; until then others fail as well, which is right:
- * there is no room for them either, or barely. free() holds the lock, and moves next back only if
- * nobody moved it meanwhile. A block whose header is not written yet ends a walk early.
+ * Locking. alloc() is one atomic addition and takes no lock: it may be interrupted anywhere. While
+ * next is beyond the end everybody fails, which is right: there is no room for them either, or
+ * barely. Who took it across the end, and nobody else, puts it back to where it was: no block was
+ * given since. If each took back what it added instead, one that is late would take it from under a
+ * block given meanwhile (test/models/bump.pml). free() holds the lock, and moves next back only if
+ * nobody moved it meanwhile; the last free of all may find it beyond the end, so who puts it back
+ * looks whether everything is free. A block whose header is not written yet ends a walk early.
  */
 #include <hx/config/core_mem.h>
 #include <hx/config/subsys_memory_heap_bump.h>
@@ -43,7 +46,7 @@ static struct {
 	uint64_t freed_bytes;		/* l in freed blocks below next, headers included */
 	uint64_t used_max_bytes;	/* l */
 	uint64_t n_frees;		/* l */
-	uint64_t n_failed;		/* a */
+	uint64_t n_failed;		/* l */
 	hx_paddr_t pa;			/* c */
 	unsigned order;			/* c */
 } bump = { .lock = HX_SPINLOCK_INIT("bump", HX_RANK_HEAP) };
@@ -66,11 +69,26 @@ static inline void bump_mark(uintptr_t block, size_t size_bytes, enum bump_state
 	bump_header(block)->state = state;
 }
 
-/* Takes the size, not the stride: what the fast path need not keep costs it nothing. */
-static HX_COLD void *bump_fail(size_t size_bytes)
+/* Where next may stand: at most one header past the end, since a block's header is below it. */
+static inline bool bump_within(uintptr_t next)
 {
-	__atomic_fetch_sub(&bump.next, bump_stride(size_bytes), __ATOMIC_RELAXED);
-	__atomic_fetch_add(&bump.n_failed, 1, __ATOMIC_RELAXED);
+	return next <= bump.end + sizeof(struct bump_header);
+}
+
+/* block: where next was before. */
+static HX_COLD void *bump_fail(uintptr_t block)
+{
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&bump.lock);
+
+	if (bump_within(block)) {
+		if (bump.freed_bytes == block - bump.first) {
+			bump.freed_bytes = 0;
+			block = bump.first;
+		}
+		__atomic_store_n(&bump.next, block, __ATOMIC_RELAXED);
+	}
+	bump.n_failed++;
+	hx_spin_unlock_irqrestore(&bump.lock, irq);
 	return NULL;
 }
 
@@ -79,7 +97,7 @@ static void *bump_alloc(size_t size_bytes)
 	uintptr_t block = __atomic_fetch_add(&bump.next, bump_stride(size_bytes), __ATOMIC_RELAXED);
 
 	if (HX_UNLIKELY(block + size_bytes > bump.end))
-		return bump_fail(size_bytes);
+		return bump_fail(block);
 	bump_mark(block, size_bytes, BUMP_LIVE);
 	return (void *)block;
 }
@@ -92,7 +110,7 @@ static HX_COLD void *bump_alloc_aligned(size_t size_bytes, size_t align)
 	uintptr_t block = hx_align_up(first, align);
 
 	if (first + stride - sizeof(struct bump_header) > bump.end)
-		return bump_fail(size_bytes + align);
+		return bump_fail(first);
 	bump_mark(block, first + stride - block - sizeof(struct bump_header), BUMP_LIVE);
 	if (block != first) {
 		hx_irqflags_t irq = hx_spin_lock_irqsave(&bump.lock);
@@ -121,8 +139,9 @@ static int bump_look(const void *ptr)
 
 static int bump_free(void *ptr)
 {
-	uintptr_t block = (uintptr_t)ptr, end, used;
+	uintptr_t block = (uintptr_t)ptr, end, used, to;
 	hx_irqflags_t irq;
+	size_t stride;
 	int err;
 
 	if (ptr == NULL)
@@ -133,20 +152,18 @@ static int bump_free(void *ptr)
 		goto unlock;
 	end = __atomic_load_n(&bump.next, __ATOMIC_RELAXED);
 	used = end - bump.first - bump.freed_bytes;
-	if (used > bump.used_max_bytes)		/* use peaks just before a free */
+	if (used > bump.used_max_bytes && bump_within(end))	/* use peaks just before a free */
 		bump.used_max_bytes = used;
 	bump.n_frees++;
 	bump_header(block)->state = BUMP_FREED;
-	bump.freed_bytes += bump_stride(bump_header(block)->size_bytes);
-	if (bump.freed_bytes == end - bump.first) {
-		if (__atomic_compare_exchange_n(&bump.next, &end, bump.first, false,
-						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			bump.freed_bytes = 0;
-	} else if (block + bump_stride(bump_header(block)->size_bytes) == end) {
-		if (__atomic_compare_exchange_n(&bump.next, &end, block, false,
-						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			bump.freed_bytes -= bump_stride(bump_header(block)->size_bytes);
-	}
+	stride = bump_stride(bump_header(block)->size_bytes);
+	bump.freed_bytes += stride;
+	to = block + stride == end ? block : end;
+	if (bump.freed_bytes == end - bump.first)
+		to = bump.first;
+	if (__atomic_compare_exchange_n(&bump.next, &end, to, false, __ATOMIC_RELAXED,
+					__ATOMIC_RELAXED))
+		bump.freed_bytes -= end - to;
 unlock:
 	hx_spin_unlock_irqrestore(&bump.lock, irq);
 	return err == 0 ? 0 : hx_heap_refuse(ptr, err);
@@ -161,8 +178,11 @@ static size_t bump_size_of(const void *ptr)
 	return bump_stride(bump_header(block)->size_bytes) - sizeof(struct bump_header);
 }
 
-/* Walk the run: how many blocks live, how many bytes are freed. False: it does not add up. */
-static HX_COLD bool bump_walk(uint64_t *n_live, uint64_t *freed_bytes)
+/*
+ * Walk the run: how many blocks live, how many bytes are freed. Ends at next, or at the block whose
+ * header says nothing.
+ */
+static HX_COLD uintptr_t bump_walk(uint64_t *n_live, uint64_t *freed_bytes)
 {
 	uintptr_t next = __atomic_load_n(&bump.next, __ATOMIC_RELAXED), block = bump.first;
 
@@ -175,10 +195,10 @@ static HX_COLD bool bump_walk(uint64_t *n_live, uint64_t *freed_bytes)
 		else if (h->state == BUMP_FREED)
 			*freed_bytes += bump_stride(h->size_bytes);
 		else
-			return false;
+			break;
 		block += bump_stride(h->size_bytes);
 	}
-	return block == next;
+	return block;
 }
 
 static HX_COLD void bump_stats(struct hx_heap_stats *out)
@@ -196,14 +216,23 @@ static HX_COLD void bump_stats(struct hx_heap_stats *out)
 	hx_spin_unlock_irqrestore(&bump.lock, irq);
 }
 
+/*
+ * A walk that does not add up is no proof by itself: somebody may be about to write a header, or to
+ * put next back. One that does not add up twice, and ends at the same block, is.
+ */
 static HX_COLD int bump_check(void)
 {
+	static uintptr_t suspect;	/* l where the last check ended, if in doubt; else 0 */
 	hx_irqflags_t irq = hx_spin_lock_irqsave(&bump.lock);
 	uint64_t n_live, freed_bytes;
-	bool ok = bump_walk(&n_live, &freed_bytes) && freed_bytes == bump.freed_bytes;
+	uintptr_t at = bump_walk(&n_live, &freed_bytes);
+	uintptr_t next = __atomic_load_n(&bump.next, __ATOMIC_RELAXED);
+	bool ok = at == next && freed_bytes == bump.freed_bytes;
+	bool again = at == suspect;
 
+	suspect = ok ? 0 : at;
 	hx_spin_unlock_irqrestore(&bump.lock, irq);
-	return ok ? 0 : -HX_EBADMSG;
+	return ok || !again ? 0 : -HX_EBADMSG;
 }
 
 static HX_COLD void bump_visit(void (*visit)(void *arg, void *ptr, size_t usable), void *arg)
