@@ -209,19 +209,25 @@ static void take_rest(void)
 		give(n_live - 1);
 }
 
-static void all_of_it_can_be_had_at_each_step(void **state)
+/* To the other one and back, after n random steps; listen() runs between any two steps of each. */
+static void there_and_back(const char *first, const char *other, unsigned n, void (*listen)(void))
 {
 	uint64_t n_free;
 
-	machine("buddy", 64);
+	machine(first, 64);
 	n_free = hx_frames_n_free();
-	some_at_random(300);
-	frames_swap_listen = take_rest;
-	assert_int_equal(hx_swap("frames", "bitmap", NULL), 0);
-	assert_int_equal(hx_swap("frames", "buddy", NULL), 0);
+	some_at_random(n);
+	frames_swap_listen = listen;
+	assert_int_equal(hx_swap("frames", other, NULL), 0);
+	assert_int_equal(hx_swap("frames", first, NULL), 0);
 	frames_swap_listen = NULL;
 	give_all();
-	expect_is("buddy", n_free);
+	expect_is(first, n_free);
+}
+
+static void all_of_it_can_be_had_at_each_step(void **state)
+{
+	there_and_back("buddy", "bitmap", 300, take_rest);
 }
 
 static unsigned n_blocks;	/* at the first step */
@@ -293,17 +299,7 @@ static void bad_frees_are_named_at_each_step(void)
 
 static void runs_are_known_on_either_side(void **state)
 {
-	uint64_t n_free;
-
-	machine("bitmap", 64);
-	n_free = hx_frames_n_free();
-	some_at_random(500);
-	frames_swap_listen = bad_frees_are_named_at_each_step;
-	assert_int_equal(hx_swap("frames", "buddy", NULL), 0);
-	assert_int_equal(hx_swap("frames", "bitmap", NULL), 0);
-	frames_swap_listen = NULL;
-	give_all();
-	expect_is("bitmap", n_free);
+	there_and_back("bitmap", "buddy", 500, bad_frees_are_named_at_each_step);
 }
 
 /* ---- swaps that fail */
