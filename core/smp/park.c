@@ -5,10 +5,12 @@
  * 1 One try. The parker, with interrupts off, puts a call on each CPU's list. A CPU that takes it
  *   in an interrupt which found preemption on stands: it says so and spins. One that takes it
  *   anywhere else (it polls while it waits for something, or preemption is off) says "not now" and
- *   goes on.
- *   The first "not now", or its time, ends the try: all go on, and the parker turns interrupts on,
- *   so that whoever waits for an answer of this CPU gets it. A machine whose CPUs are threads of a
- *   busy host may need longer than 1 ms for an interrupt, hence the longer tries later.
+ *   goes on. It is asked again while the others stand, for it would be luck to find all at a good
+ *   point at one instant; but it may wait for one that stands, or for this one. So too many "not
+ *   now", or its time, end the try: all go on, and the parker turns interrupts on, so that whoever
+ *   waits for an answer of this CPU gets it. A machine whose CPUs are threads of a busy host may
+ *   need longer than 1 ms for an interrupt, hence the longer tries later. One may need 100 ms: then
+ *   the second try, which waits for the first one's answer, has 100 ms as well, and suffices.
  * 2 Late answers. A try has a number. A CPU that takes the call when the number is another has
  *   nothing to do. Its call stays on its list until then, so the next try must wait for that, too.
  * 3 One at a time, for a try: interrupts are off then. Between two tries it may be preempted, and
@@ -24,8 +26,10 @@
 
 #include "smp_priv.h"
 
-#define TRY_NS		HX_NS_PER_MS	/* the first; each is twice as long as the one before */
+#define TRY_NS		HX_NS_PER_MS	/* the first; each lasts as long as all before it took */
 #define PAUSE_NS	(HX_NS_PER_MS / 4)	/* between tries: what was in the way can end */
+#define AGAIN_NS	(20 * HX_NS_PER_US)	/* from "not now" to the next question */
+#define AGAIN_MAX	50u		/* in a try: for 1 ms, as long as the first one */
 
 /* Field keys: a atomic. */
 static uint64_t park_serial;		/* a odd: a try goes on */
@@ -72,40 +76,72 @@ static void park_end_try(void)
 	__atomic_fetch_add(&park_serial, 1, __ATOMIC_RELEASE);
 }
 
-/* Interrupts off. */
-static int park_try(uint64_t others, hx_ns_t until, struct hx_park_blocker *who)
+/* Those of these CPUs that run, and were asked. */
+static uint64_t park_ask(uint64_t cpus, uint64_t serial)
 {
-	uint64_t serial = __atomic_add_fetch(&park_serial, 1, __ATOMIC_SEQ_CST);
-	uint64_t left = others, bits;
+	uint64_t asked = 0;
 
-	for (bits = others; bits != 0;) {
-		unsigned cpu = hx_cpumask_take(&bits);
+	while (cpus != 0) {
+		unsigned cpu = hx_cpumask_take(&cpus);
 		struct park_slot *s = &park_slots[cpu];
 
 		s->answer = HX_PARK_NO_ANSWER;
 		s->serial = serial;
 		s->work.fn = park_here;
 		s->work.arg = s;
-		if (hx_cpu_post(cpu, &s->work) != 0)
-			left &= ~(1ull << cpu);
+		if (hx_cpu_post(cpu, &s->work) == 0)
+			asked |= 1ull << cpu;
 	}
-	while (left != 0) {
-		unsigned cpu = (unsigned)__builtin_ctzll(left);
-		uint32_t answer = __atomic_load_n(&park_slots[cpu].answer, __ATOMIC_ACQUIRE);
+	return asked;
+}
 
-		if (answer == HX_PARK_STANDS) {
-			left &= left - 1;
-			continue;
-		}
-		if (answer == HX_PARK_NOT_NOW || hx_now_ns() >= until) {
-			park_blame(who, cpu, answer);
-			park_end_try();
-			return -HX_ETIMEDOUT;
-		}
+/* Those of these CPUs with that answer. */
+static uint64_t park_said(uint64_t cpus, enum hx_park_state answer)
+{
+	uint64_t said = 0;
+
+	while (cpus != 0) {
+		unsigned cpu = hx_cpumask_take(&cpus);
+		const struct park_slot *s = &park_slots[cpu];
+
+		if (__atomic_load_n(&s->answer, __ATOMIC_ACQUIRE) == answer &&
+		    (answer != HX_PARK_NOT_NOW || hx_cpu_work_is_done(&s->work)))
+			said |= 1ull << cpu;
+	}
+	return said;
+}
+
+static void park_spin(hx_ns_t ns)
+{
+	hx_ns_t until = hx_now_ns() + ns;
+
+	do {
 		hx_cpu_relax();
 		hx_spin_poll();
+	} while (hx_now_ns() < until);
+}
+
+/* Interrupts off. */
+static int park_try(uint64_t others, hx_ns_t until, struct hx_park_blocker *who)
+{
+	uint64_t serial = __atomic_add_fetch(&park_serial, 1, __ATOMIC_SEQ_CST);
+	uint64_t left = park_ask(others, serial), again;
+	unsigned n_again = 0;
+
+	for (;;) {
+		left &= ~park_said(left, HX_PARK_STANDS);
+		if (left == 0)
+			return 0;
+		again = park_said(left, HX_PARK_NOT_NOW);
+		if (hx_now_ns() >= until || (again != 0 && n_again++ == AGAIN_MAX))
+			break;
+		park_spin(again != 0 ? AGAIN_NS : 0);
+		left = (left & ~again) | park_ask(again, serial);
 	}
-	return 0;
+	park_blame(who, (unsigned)__builtin_ctzll(again != 0 ? again : left),
+		   again != 0 ? HX_PARK_NOT_NOW : HX_PARK_NO_ANSWER);
+	park_end_try();
+	return -HX_ETIMEDOUT;
 }
 
 /* Has every CPU done with the last call? */
@@ -133,8 +169,8 @@ static void park_pause(void)
 
 int hx_cpus_park(struct hx_parking *p, uint64_t wait_ns, struct hx_park_blocker *who)
 {
-	hx_ns_t until = hx_now_ns() + wait_ns, try_ns = TRY_NS;
-	uint64_t others;
+	const hx_ns_t began = hx_now_ns(), until = began + wait_ns;
+	uint64_t others, try_ns;
 	int err = -HX_EBUSY;	/* somebody else parks, and did so from the start */
 
 	hx_assert_can_sleep();
@@ -142,9 +178,12 @@ int hx_cpus_park(struct hx_parking *p, uint64_t wait_ns, struct hx_park_blocker 
 		p->flags = hx_irq_save();
 		if (__atomic_exchange_n(&park_taken, 1, __ATOMIC_ACQUIRE) == 0) {
 			others = hx_cpus_online().bits & ~(1ull << hx_percpu()->cpu);
-			err = park_is_clear(others, who)
-			      ? park_try(others, hx_min_u64(hx_now_ns() + try_ns, until), who)
-			      : -HX_ETIMEDOUT;
+			err = -HX_ETIMEDOUT;
+			if (park_is_clear(others, who)) {
+				try_ns = hx_max_u64(hx_now_ns() - began, TRY_NS);
+				err = park_try(others, hx_min_u64(hx_now_ns() + try_ns, until),
+					       who);
+			}
 			if (err == 0)
 				return 0;
 			__atomic_store_n(&park_taken, 0, __ATOMIC_RELEASE);
@@ -153,7 +192,6 @@ int hx_cpus_park(struct hx_parking *p, uint64_t wait_ns, struct hx_park_blocker 
 		if (err == -HX_EBUSY || hx_now_ns() >= until)
 			return err;
 		park_pause();
-		try_ns *= 2;
 	}
 }
 

@@ -4,6 +4,7 @@
  * fails on the way, the old one goes on.
  */
 #include <hx/core/fault.h>
+#include <hx/core/park.h>
 #include <hx/core/promise.h>
 #include <hx/core/smp.h>
 #include <hx/core/string.h>
@@ -457,6 +458,81 @@ HX_KTEST(swap_gives_up_and_names_who_has_interrupts_off)
 	hx_expect(t, hx_thread_join(hog, HX_FOREVER, NULL) == 0);
 	hx_expect(t, swap_to(other, NULL) == 0);
 	hx_expect(t, swap_to(first, NULL) == 0);
+	hx_intent_init(&want);
+	hx_expect(t, hx_thread_set_intent(hx_thread_self(), &want) == 0);
+}
+
+/* ---- who comes to rest late */
+
+#define LATE_NS		(400 * HX_NS_PER_MS)
+#define LAZY_NS		(20 * HX_NS_PER_MS)
+
+static void without_interrupts(hx_ns_t ns)
+{
+	hx_irqflags_t flags = hx_irq_save();
+	hx_ns_t until = hx_now_ns() + ns;
+
+	while (hx_now_ns() < until) {
+		hx_cpu_relax();
+		if (HX_CPUS > 1)
+			hx_spin_poll();
+	}
+	hx_irq_restore(flags);
+}
+
+/* First its CPU does not answer, or always says "not now"; then it answers, but never at once. */
+static int late_main(void *arg)
+{
+	const bool *answers = arg;
+	hx_ns_t until = hx_now_ns() + LATE_NS;
+
+	hx_preempt_disable();
+	hog_is_there = true;
+	while (*answers && hx_now_ns() < until)
+		hx_cpu_relax();
+	if (!*answers)
+		without_interrupts(LATE_NS);
+	hx_preempt_enable();
+	while (!hog_may_go)
+		without_interrupts(LAZY_NS);
+	return 0;
+}
+
+HX_KTEST(swap_waits_for_who_comes_to_rest_late)
+{
+	uint64_t others = hx_cpus_online().bits & ~1ull;
+	struct hx_park_blocker who;
+	struct hx_parking parking;
+	struct hx_thread *late;
+	struct hx_intent want;
+	bool answers;
+	struct hx_thread_params p = {
+		.name = "late", .fn = late_main, .arg = &answers, .prio = hx_thread_self()->prio,
+		.intent = &want,
+	};
+	int err;
+
+	if (others == 0) {
+		hx_ktest_skip(t, "one CPU");
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		answers = i == 0;
+		hx_intent_init(&want);
+		want.affinity = others & -others;
+		hog_is_there = hog_may_go = false;
+		hx_require(t, hx_thread_create(&p, &late) == 0);
+		want.affinity = 1;	/* this one elsewhere */
+		hx_expect(t, hx_thread_set_intent(hx_thread_self(), &want) == 0);
+		while (!hog_is_there)
+			hx_sleep_ns(TICK_NS);
+		err = hx_cpus_park(&parking, 5 * HX_NS_PER_S, &who);
+		if (err == 0)
+			hx_cpus_unpark(&parking);
+		hog_may_go = true;
+		hx_expect(t, err == 0);
+		hx_expect(t, hx_thread_join(late, HX_FOREVER, NULL) == 0);
+	}
 	hx_intent_init(&want);
 	hx_expect(t, hx_thread_set_intent(hx_thread_self(), &want) == 0);
 }

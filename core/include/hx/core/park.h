@@ -35,7 +35,8 @@ struct hx_parking {
  * hx_cpus_park() - stop all other CPUs at points where they could be preempted.
  * hx_cpus_unpark() - let them go on.
  * @p:       the caller's, for the time between
- * @wait_ns: give up after that long; a try lasts 1 ms, the next 2, ...; between them all go on
+ * @wait_ns: give up after that long; a try lasts 1 ms, or as long as all before it; between them
+ *           all go on
  * @who:     receives the CPU that blocked, if one did
  *
  * Between the two calls interrupts are off here, and the others are in an interrupt that found
