@@ -9,7 +9,8 @@
  *   out. The same if the CPU idles because the policy says that all are held: for longer than the
  *   period of anybody's budget none can be.
  * 2 One starves, while others as urgent take turns: seen only for a scheduler behind the guard
- *   (guard.c), a few threads in each tick, and only if it waited in one queue all that time.
+ *   (guard.c), a few threads in each tick, and only if it waited in one queue all that time. Ticks
+ *   that find preemption off do not count: the policy was not asked.
  * 3 A CPU takes no ticks: the one before it sees that. Interrupts are off there; if the CPU is in a
  *   module that is the scheduler, who knows about borders gets it out (hx_sched_set_breaker()).
  *   Others may want a run queue that is locked there, and take no ticks either: so who spins for a
@@ -38,7 +39,8 @@ static struct HX_ALIGNED(64) stall {
 	uint32_t n;			/* o ticks without a switch, and some wait */
 	hx_ns_t since_ns;		/* o when n became STALL_TICKS */
 	uint32_t ticks;			/* a */
-	uint32_t begin;			/* with all CPUs parked: ticks, when this policy came */
+	uint32_t asked;			/* o ticks with the guard on that found preemption on */
+	uint32_t begin;			/* with all CPUs parked: asked, when this policy came */
 	uint32_t bucket;		/* o where to go on looking at threads */
 	bool told;			/* o whose fault it is was said */
 	uint32_t seen_ticks, stands;	/* w what they were, and for how long */
@@ -67,7 +69,7 @@ void stall_begin(const struct hx_sched_state_ops *s)
 	for (unsigned cpu = 0; cpu < HX_CPUS; cpu++) {
 		stalls[cpu].n = 0;
 		stalls[cpu].told = false;
-		stalls[cpu].begin = stalls[cpu].ticks;
+		stalls[cpu].begin = stalls[cpu].asked;
 	}
 	is_patient = s == NULL;
 	most_turn = s != NULL ? s->turn_ns / NS_PER_TICK + 1 : 0;
@@ -228,10 +230,10 @@ static bool sample_one(struct hx_runq *rq, struct hx_thread *t, const struct hx_
 		return false;
 	if (t->state != HX_THREAD_READY || t->guard.seen != switches) {
 		t->guard.seen = switches;
-		t->guard.since = s->ticks;
+		t->guard.since = s->asked;
 		return false;
 	}
-	return hx_min_u64(s->ticks - t->guard.since, s->ticks - s->begin) >
+	return hx_min_u64(s->asked - t->guard.since, s->asked - s->begin) >
 	       STALL_TICKS + most_wait + 2 * most_turn * (rq->n_ready + 1) &&
 	       current != rq->idle && is_as_urgent(t, current);
 }
@@ -241,8 +243,10 @@ static void stall_sample(struct hx_runq *rq, const struct hx_thread *current, st
 	const struct hx_thread *victim = NULL;
 	unsigned n = 0;
 
-	if (!HX_ENABLED(PREEMPT_FULL) || is_patient || sched_ops()->tick == NULL || sched_is_bad)
+	if (!HX_ENABLED(PREEMPT_FULL) || is_patient || sched_ops()->tick == NULL ||
+	    sched_is_bad || hx_percpu()->preempt_off != 0)
 		return;
+	s->asked++;
 	quiet_lock(&rq->lock);
 	guard_lock();
 	for (unsigned i = 0; i < GUARD_BUCKETS && n < SAMPLE_MAX; i++) {

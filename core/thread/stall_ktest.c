@@ -214,86 +214,98 @@ HX_KTEST(stall_after_probation_throws_it_out_as_well)
 
 /* ---- others who are to blame */
 
-static volatile uint32_t n_before;
+/* Who does something on the spinners' CPU, until that is told of it. */
+static struct {
+	enum stall_cause cause;
+	const char *words;
+	void (*begin)(void), (*end)(void);
+	hx_ns_t least_ns;		/* goes on for so long anyway */
+	uint32_t n_before;
+} hog;
 
-/* Keeps its CPU until somebody says so, 30 s at most. */
-static int keep_cpu(void *arg)
+static bool hog_is_told(void)
 {
-	enum stall_cause cause = (enum stall_cause)(uintptr_t)arg;
-	hx_ns_t until = hx_now_ns() + 30 * HX_NS_PER_S;
-	bool told;
-
-	do {
-		hx_cpu_relax();
-		told = stall_count(cause, NULL) != n_before;
-	} while (!told && hx_now_ns() < until);
-	return told;
-}
-
-/* The policy does not turn while this runs: nobody less urgent may expect that. */
-static int urgent_hog(void *arg)
-{
-	int told;
-
-	unjust = DOES_NOT_TURN;
-	told = keep_cpu(arg);
-	unjust = JUST;
-	return told;
-}
-
-static int preemption_hog(void *arg)
-{
-	int told;
-
-	hx_preempt_disable();
-	told = keep_cpu(arg);
-	hx_preempt_enable();
-	return told;
-}
-
-#define INTERRUPTS_OFF	"cpu * takes no ticks: thread * hog has interrupts off"
-
-static int interrupt_hog(void *arg)
-{
-	hx_ns_t until = hx_now_ns() + 30 * HX_NS_PER_S, next;
-	hx_irqflags_t flags;
 	char last[STALL_TEXT];
 
-	/* A busy host lets other CPUs stand still as well, and what is told of them may hide what
-	 * was told of this one, once: so again. */
-	do {
-		flags = hx_irq_save();
-		next = hx_now_ns() + 2 * HX_NS_PER_S;
-		do {
-			hx_cpu_relax();
-			hx_spin_poll();
-			(void)stall_count(STALL_INTERRUPTS_OFF, last);
-		} while (!hx_glob(INTERRUPTS_OFF, last) && hx_now_ns() < next);
-		hx_irq_restore(flags);
-	} while (!hx_glob(INTERRUPTS_OFF, last) && hx_now_ns() < until);
-	return hx_glob(INTERRUPTS_OFF, last);
+	return stall_count(hog.cause, last) != hog.n_before && hx_glob(hog.words, last);
 }
 
-/* On the spinners' CPU somebody does that: told, and the policy stays. */
-static void is_told(struct hx_ktest_run *t, enum stall_cause cause, int (*fn)(void *arg),
-		    uint8_t prio, const char *words)
+/* A busy host lets others stand still as well, and what is told of them may hide what was told of
+ * this one, once: so after 2 s again, for 30 s. */
+static int hog_main(void *arg)
+{
+	const hx_ns_t until = hx_now_ns() + 30 * HX_NS_PER_S;
+	bool told = false;
+	hx_ns_t from;
+
+	while (!told && hx_now_ns() < until) {
+		hog.begin();
+		from = hx_now_ns();
+		do {
+			hx_cpu_relax();
+			if (HX_CPUS > 1)
+				hx_spin_poll();
+			told = told || hog_is_told();
+		} while (hx_now_ns() - from < (told ? hog.least_ns : 2 * HX_NS_PER_S));
+		hog.end();
+		hx_sleep_ns(TICK_NS);
+	}
+	return told;
+}
+
+/* The policy does not turn meanwhile: nobody less urgent may expect that. */
+static void turns_end(void)
+{
+	unjust = DOES_NOT_TURN;
+}
+
+static void turns_begin(void)
+{
+	unjust = JUST;
+}
+
+static void preemption_off(void)
+{
+	hx_preempt_disable();
+}
+
+static void preemption_on(void)
+{
+	hx_preempt_enable();
+}
+
+static hx_irqflags_t hog_flags;
+
+static void interrupts_off(void)
+{
+	hog_flags = hx_irq_save();
+}
+
+static void interrupts_on(void)
+{
+	hx_irq_restore(hog_flags);
+}
+
+/* That is told of hog, and the policy stays. */
+static void is_told(struct hx_ktest_run *t, uint8_t prio)
 {
 	uint64_t cpus = hx_cpus_online().bits;
 	struct hx_intent want;
-	struct hx_thread_params p = { .name = "hog", .fn = fn, .intent = &want, .prio = prio,
-				      .arg = (void *)(uintptr_t)cause };
-	struct hx_thread *hog;
+	struct hx_thread_params p = { .name = "hog", .fn = hog_main, .intent = &want,
+				      .prio = prio };
+	struct hx_thread *thread;
 	char last[STALL_TEXT];
 	int told = 0;
 
 	hx_intent_init(&want);
 	want.affinity = 1ull << (63 - __builtin_clzll(cpus));
-	n_before = stall_count(cause, NULL);
-	hx_require(t, hx_thread_create(&p, &hog) == 0);
-	hx_expect(t, hx_thread_join(hog, 60 * HX_NS_PER_S, &told) == 0);
-	(void)stall_count(cause, last);
-	if (told == 0 || (words != NULL && !hx_glob(words, last)))
+	hog.n_before = stall_count(hog.cause, NULL);
+	hx_require(t, hx_thread_create(&p, &thread) == 0);
+	hx_expect(t, hx_thread_join(thread, 60 * HX_NS_PER_S, &told) == 0);
+	(void)stall_count(hog.cause, last);
+	if (told == 0)
 		hx_ktest_fail(t, __FILE_NAME__, __LINE__, last);
+	hx_expect(t, hx_strcmp(swap_current(), "test-unjust") == 0);
 }
 
 HX_KTEST(stall_of_others_is_no_fault_of_the_policy)
@@ -304,15 +316,29 @@ HX_KTEST(stall_of_others_is_no_fault_of_the_policy)
 	if (!stalls_are_seen(t))
 		return;
 	unjust = JUST;
+	swap_probation(60);	/* all kinds of stalls are looked for */
 	hx_swap_forgive(&sched_kind, &unjust_ops);
 	hx_expect(t, swap_to("test-unjust", NULL) == 0);
 	hx_require(t, spinners_start());
-	is_told(t, STALL_PREEMPTION_OFF, preemption_hog, prio,
-		"cpu *: thread * hog has preemption off");
-	is_told(t, STALL_URGENT, urgent_hog, 0, "cpu *: thread * hog is more urgent");
+	hog.cause = STALL_PREEMPTION_OFF;
+	hog.words = "cpu *: thread * hog has preemption off";
+	hog.begin = preemption_off;
+	hog.end = preemption_on;
+	hog.least_ns = 200 * HX_NS_PER_MS;	/* the spinners starve */
+	is_told(t, prio);
+	hog.cause = STALL_URGENT;
+	hog.words = "cpu *: thread * hog is more urgent";
+	hog.begin = turns_end;
+	hog.end = turns_begin;
+	hog.least_ns = 0;
+	is_told(t, 0);
+	hog.cause = STALL_INTERRUPTS_OFF;
+	hog.words = "cpu * takes no ticks: thread * hog has interrupts off";
+	hog.begin = interrupts_off;
+	hog.end = interrupts_on;
 	if (hx_cpu_count() > 1)
-		is_told(t, STALL_INTERRUPTS_OFF, interrupt_hog, prio, NULL);
-	hx_expect(t, hx_strcmp(swap_current(), "test-unjust") == 0);
+		is_told(t, prio);
 	hx_expect(t, spinners_end() == N_SPINNERS);
+	swap_probation(0);
 	hx_expect(t, swap_to(first, NULL) == 0);
 }
