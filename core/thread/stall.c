@@ -150,7 +150,7 @@ struct look {
 };
 
 /* Goes on: true. */
-static bool look_at(struct hx_thread *t, struct look *l)
+static bool look_at(const struct hx_thread *t, struct look *l)
 {
 	uint64_t period;
 
@@ -164,19 +164,26 @@ static bool look_at(struct hx_thread *t, struct look *l)
 	return l->victim == NULL;
 }
 
-/* In a tick that found preemption on, so this CPU is not at the table itself. False: another is. */
-static bool look_around(struct look *l)
+/* The table is locked. */
+static void look_around(struct look *l)
 {
 	struct hx_list *n;
 
-	if (!quiet_try_lock(&thread_lock))
-		return false;
 	HX_LIST_FOREACH(n, &thread_all) {
 		if (!look_at(HX_LIST_ENTRY(n, struct hx_thread, all_link), l))
 			break;
 	}
-	quiet_unlock(&thread_lock);
-	return true;
+}
+
+/* Both locks are held: who was found exists, but may have gone to another CPU by now, or just have
+ * come, and a preemption is due. */
+static bool look_again(struct look *l, const struct stall *s)
+{
+	const struct hx_thread *victim = l->victim;
+
+	l->victim = NULL;
+	return l->rq->n_switches == s->switches && hx_percpu()->need_resched == 0 &&
+	       !look_at(victim, l);
 }
 
 /* The CPU has not switched for n ticks. */
@@ -205,17 +212,20 @@ static void stall_judge(struct hx_runq *rq, struct hx_thread *current, struct st
 	if (s->n <= STALL_TICKS + most_wait +
 	    (idles ? 0 : most_turn + current->slice_ns / NS_PER_TICK))
 		return;
-	if (!look_around(&l))
+	/* This CPU is not at the table itself: preemption is on. */
+	if (!quiet_try_lock(&thread_lock))
 		return;
+	look_around(&l);
 	quiet_lock(&rq->lock);
-	if (l.victim != NULL && rq->n_switches == s->switches && rq->n_ready != 0) {
-		blame_policy(rq, l.victim, idles ? "holds" : "does not pick");
-	} else if (l.victim == NULL && !idles) {
+	if (l.victim == NULL && !idles) {
 		stall_tell(STALL_URGENT, "cpu %u: thread %u %s is more urgent", rq->cpu,
 			   current->id, current->name);
 		s->told = true;
+	} else if (l.victim != NULL && look_again(&l, s)) {
+		blame_policy(rq, l.victim, idles ? "holds" : "does not pick");
 	}
 	quiet_unlock(&rq->lock);
+	quiet_unlock(&thread_lock);
 }
 
 /* ---- one that starves, behind the guard */
