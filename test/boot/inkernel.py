@@ -80,7 +80,7 @@ def tests():
             which=MEMORY + ",swap*", **swapped)
     add("server, heaps and frames swapped, clang, 4 CPUs", "server", cc="clang", smp=4, which=SHORT,
         **swapped)
-    for smp in (1, 4):  # all pairs of schedulers, 1,000 swaps; make soak has 10,000
+    for smp in (1, 4):  # all pairs, 1,000 swaps (fewer on a busy host); make soak has 10,000
         add(f"server, all schedulers, {smp} CPUs", "server", extra=f"{CHECKED} {SCHEDULERS}", smp=smp,
             which="swap*,stall*")
     add("server, cooperative, 4 CPUs", "server",
