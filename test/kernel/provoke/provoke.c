@@ -6,6 +6,7 @@
 #include <hx/config/core_panic.h>
 #include <hx/core/assert.h>
 #include <hx/core/cmdline.h>
+#include <hx/core/console_dev.h>
 #include <hx/core/init.h>
 #include <hx/core/lock.h>
 #include <hx/core/log.h>
@@ -57,9 +58,12 @@ static void hang_here(void *arg)
 		hx_cpu_relax();
 }
 
-/* All CPUs, interrupts off, and nobody left to notice. */
+/* All CPUs, interrupts off, and nobody left to notice, or to send what the console has queued. */
 static void commit_hang(void)
 {
+	struct hx_console_dev *console = hx_console_dev_active();
+
+	console->flush(console);
 	(void)hx_irq_save();
 	hx_cpu_call_all(hang_here, NULL);
 	hang_here(NULL);
