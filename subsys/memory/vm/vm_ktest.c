@@ -5,7 +5,9 @@
  */
 #include <hx/core/frames.h>
 #include <hx/core/init.h>
+#include <hx/core/intent.h>
 #include <hx/core/ktest.h>
+#include <hx/core/smp.h>
 #include <hx/core/string.h>
 #include <hx/hal/boot_info.h>
 #include <hx/hal/cpu.h>
@@ -334,6 +336,35 @@ static int runner(void *arg)
 	return 0;
 }
 
+/* On each CPU, interrupts off: the space's set says what is so. */
+static void look_at_set(void *arg)
+{
+	const struct hx_mmu_space *s = arg;
+	uint64_t cpus = __atomic_load_n(&s->cpus, __ATOMIC_SEQ_CST);
+
+	if ((hx_mmu_loaded() == s) != (cpus >> hx_percpu()->cpu & 1))
+		__atomic_fetch_add(&n_wrong, 1, __ATOMIC_RELAXED);
+}
+
+static void look_for_ended(void *arg)
+{
+	if ((uintptr_t)hx_mmu_loaded() == *(uintptr_t *)arg)
+		__atomic_fetch_add(&n_wrong, 1, __ATOMIC_RELAXED);
+}
+
+/* Nobody runs in it any more; CPUs whose threads needed none since may have it loaded still. */
+static void end_everywhere(struct hx_ktest_run *t, struct hx_vm_space *s)
+{
+	uintptr_t mmu = (uintptr_t)&s->mmu;
+
+	n_wrong = 0;
+	hx_cpu_call_all(look_at_set, &s->mmu);
+	hx_expect(t, n_wrong == 0);
+	hx_vm_put(s);
+	hx_cpu_call_all(look_for_ended, &mmu);
+	hx_expect(t, n_wrong == 0);
+}
+
 HX_KTEST(vm_each_thread_sees_its_own_space)
 {
 	struct hx_thread_params p = { .name = "vm", .fn = runner, .prio = HX_PRIO_DEFAULT };
@@ -354,10 +385,29 @@ HX_KTEST(vm_each_thread_sees_its_own_space)
 	for (unsigned i = 0; i < 3; i++)
 		hx_expect(t, hx_thread_join(threads[i], HX_FOREVER, NULL) == 0);
 	hx_expect(t, n_wrong == 0);
-	for (unsigned i = 1; i < 3; i++) {
-		hx_expect(t, of_runner[i]->mmu.cpus == 0 || hx_mmu_loaded() == &of_runner[i]->mmu);
-		hx_vm_put(of_runner[i]);
+	for (unsigned i = 1; i < 3; i++)
+		end_everywhere(t, of_runner[i]);
+}
+
+/* A thread of a space leaves it loaded on each CPU that it leaves for another one. */
+HX_KTEST(vm_space_that_ends_is_loaded_nowhere)
+{
+	struct hx_vm_space *s = enter(HX_PAGE_SIZE, HX_VM_READ | HX_VM_WRITE, 0);
+	uint64_t cpus = hx_cpus_online().bits;
+	struct hx_intent want;
+
+	hx_require(t, s != NULL);
+	hx_intent_init(&want);
+	while (HX_ENABLED(INTENTS) && cpus != 0) {
+		want.affinity = 1ull << hx_cpumask_take(&cpus);
+		hx_expect(t, hx_thread_set_intent(hx_thread_self(), &want) == 0);
+		hx_expect(t, put_word(AT, cpus) == 0);
 	}
+	hx_vm_attach(NULL);
+	end_everywhere(t, s);
+	hx_intent_init(&want);
+	if (HX_ENABLED(INTENTS))
+		hx_expect(t, hx_thread_set_intent(hx_thread_self(), &want) == 0);
 }
 
 /* More spaces than tags, changed while others are loaded: no old translation may be used. */
