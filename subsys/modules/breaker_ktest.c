@@ -15,6 +15,15 @@ int breaker_ask(const char *word)
 	return hx_names_take("/test/break", word, &ack.text);
 }
 
+int breaker_load(struct hko_why *why, struct module **m)
+{
+	int err = -HX_ETIMEDOUT;
+
+	for (unsigned i = 0; i < 50 && err == -HX_ETIMEDOUT; i++)
+		err = module_load(BREAKER_PATH, why, m);
+	return err;
+}
+
 static int init_show(struct hx_text *out, const struct hx_node_args *args)
 {
 	hx_text_puts(out, breaker_init_word);

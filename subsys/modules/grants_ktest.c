@@ -26,7 +26,7 @@ HX_KTEST(borders_modules_have_what_they_were_granted_until_it_is_revoked)
 		hx_ktest_skip(t, "no module here asks for anything");
 		return;
 	}
-	hx_require(t, module_load(BREAKER_PATH, &why, &m) == 0);
+	hx_require(t, breaker_load(&why, &m) == 0);
 	hx_text_buf_init(&out, text, sizeof(text));
 	hx_expect(t, hx_names_show("/caps/" BREAKER, &out.text) == 0);
 	hx_expect(t, hx_strchr(text, '=') != NULL);
@@ -36,7 +36,7 @@ HX_KTEST(borders_modules_have_what_they_were_granted_until_it_is_revoked)
 	hx_expect(t, module_state_now(m) == MODULE_RUNNING);
 	hx_expect(t, module_unload(BREAKER, &why) == 0);
 	/* Who comes later is granted it anew. */
-	hx_require(t, module_load(BREAKER_PATH, &why, &m) == 0);
+	hx_require(t, breaker_load(&why, &m) == 0);
 	hx_expect(t, breaker_ask("started") == 0 && module_unload(BREAKER, &why) == 0);
 }
 

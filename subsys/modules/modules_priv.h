@@ -231,6 +231,9 @@ struct module *modules_load(struct hx_ktest_run *t, const char *path);
 
 /* Let it do what the word says: what its function returns; -HX_EFAULT it broke. */
 int breaker_ask(const char *word);
+/* As module_load() of it. Its init has little time, which a machine with much else to do may use
+ * up: that is no failure, and it is loaded anew. */
+int breaker_load(struct hko_why *why, struct module **m);
 /* While this node is registered, what its init does. */
 extern const struct hx_node breaker_init_node;
 extern const char *breaker_init_word;

@@ -36,7 +36,7 @@ HX_KTEST(modules_reach_no_port_that_they_have_not_taken)
 		hx_ktest_skip(t, "the module of this test needs borders");
 		return;
 	}
-	hx_require(t, module_load(BREAKER_PATH, &why, &m) == 0);
+	hx_require(t, breaker_load(&why, &m) == 0);
 	/* Nobody has them: it reads an empty bus. */
 	hx_expect(t, breaker_ask("port-read") == -HX_ENODEV && m->has_tried_ports);
 	/* The kernel has them. */
@@ -70,7 +70,7 @@ HX_KTEST(modules_that_break_keep_their_ports_until_they_go)
 		hx_ktest_skip(t, "the module of this test needs borders");
 		return;
 	}
-	hx_require(t, module_load(BREAKER_PATH, &why, &m) == 0);
+	hx_require(t, breaker_load(&why, &m) == 0);
 	hx_expect(t, breaker_ask("port-take") == 0 && breaker_ask("wild") == -HX_EFAULT);
 	hx_expect(t, hx_res_ports_take(NULL, &own, "clock", CLOCK, 2) == -HX_EBUSY);
 	hx_expect(t, module_unload(BREAKER, &why) == 0);
@@ -79,7 +79,7 @@ HX_KTEST(modules_that_break_keep_their_ports_until_they_go)
 	/* It is not granted to it any more: then what it takes is refused. */
 	if (!HX_ENABLED(CAPS))
 		return;
-	hx_require(t, module_load(BREAKER_PATH, &why, &m) == 0);
+	hx_require(t, breaker_load(&why, &m) == 0);
 	hx_cap_object_revoke(module_facility("ports"));
 	hx_expect(t, breaker_ask("port-take") == -HX_EACCES &&
 		     breaker_ask("port-read") == -HX_ENODEV);

@@ -56,16 +56,6 @@ static const struct hx_res_account *account(const struct module *m)
 	return &m->holder->accounts[HX_RES_MEMORY];
 }
 
-/* Its init has little time, which a machine with much else to do may use up: that is no failure. */
-static int load_in_time(struct module **m)
-{
-	int err = -HX_ETIMEDOUT;
-
-	for (unsigned i = 0; i < 50 && err == -HX_ETIMEDOUT; i++)
-		err = module_load(BREAKER_PATH, &why, m);
-	return err;
-}
-
 HX_KTEST(modules_memory_is_charged_to_who_takes_it)
 {
 	struct counts before;
@@ -78,7 +68,7 @@ HX_KTEST(modules_memory_is_charged_to_who_takes_it)
 	}
 	modules_quiet();
 	before = count();
-	hx_require(t, module_load(BREAKER_PATH, &why, &m) == 0);
+	hx_require(t, breaker_load(&why, &m) == 0);
 	image = account(m)->charged;
 	hx_expect(t, image == m->total_bytes + m->gates_bytes && image == m->image_bytes);
 	hx_expect(t, account(m)->hard == LIMIT && hx_res_n_holders() == before.holders + 1);
@@ -107,17 +97,17 @@ HX_KTEST(modules_beyond_their_quota_are_refused_and_leave_nothing)
 	for (unsigned i = 0; i < 3; i++) {
 		before = count();
 		breaker_init_word = "hoard";
-		hx_expect(t, load_in_time(&m) == -HX_ENOSPC);
+		hx_expect(t, breaker_load(&why, &m) == -HX_ENOSPC);
 		if (!hx_glob("detail=quota-memory name=" BREAKER " charged=* more=* max=*",
 			     why.text))
 			hx_ktest_fail(t, __FILE_NAME__, __LINE__, why.text);
 		hx_expect(t, is_as(&before));
 		breaker_init_word = "hoard-wild";
-		hx_expect(t, load_in_time(&m) == -HX_EFAULT);
+		hx_expect(t, breaker_load(&why, &m) == -HX_EFAULT);
 		hx_expect(t, is_as(&before));
 		/* A failed one keeps what it has until it is taken out. */
 		breaker_init_word = "not";
-		hx_require(t, module_load(BREAKER_PATH, &why, &m) == 0);
+		hx_require(t, breaker_load(&why, &m) == 0);
 		hx_expect(t, breaker_ask("hoard-wild") == -HX_EFAULT);
 		hx_expect(t, module_state_now(m) == MODULE_ERROR);
 		hx_expect(t, account(m)->charged > LIMIT / 2);
@@ -140,7 +130,7 @@ HX_KTEST(modules_over_their_soft_limit_are_told_of)
 	}
 	hx_require(t, hx_topic_open(HX_RES_TOPIC, &topic) == 0);
 	hx_require(t, hx_event_subscribe(topic, NULL, &sub) == 0);
-	hx_require(t, module_load(BREAKER_PATH, &why, &m) == 0);
+	hx_require(t, breaker_load(&why, &m) == 0);
 	hx_expect(t, breaker_ask("hoard") == -HX_ENOMEM);
 	hx_require(t, hx_event_next(sub, &e, 10 * HX_NS_PER_S) == 0);
 	memcpy(&said, e.bytes, sizeof(said));
