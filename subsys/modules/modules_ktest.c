@@ -48,8 +48,12 @@ struct module *modules_load(struct hx_ktest_run *t, const char *path)
 {
 	struct hko_why why = { .err = 0 };
 	struct module *m = NULL;
+	int err = -HX_ETIMEDOUT;
 
-	if (module_load(path, &why, &m) != 0)
+	/* As breaker_load(). */
+	for (unsigned i = 0; i < 50 && err == -HX_ETIMEDOUT; i++)
+		err = module_load(path, &why, &m);
+	if (err != 0)
 		hx_ktest_fail(t, __FILE_NAME__, __LINE__, why.text);
 	return m;
 }
