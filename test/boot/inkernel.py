@@ -39,7 +39,7 @@ def expect_passed(code, text, names=()):
     expect(code == 0x10, "exit code 0x10", str(code))
 
 
-def run_tests(profile, extra=CHECKED, cc="gcc", words="", which="all", timeout=600, **options):
+def run_tests(profile, extra=CHECKED, cc="gcc", words="", which="all", timeout=1200, **options):
     out = built(profile, extra=extra, cc=cc,
                 targets="kernel" if options.get("firmware", "direct") == "direct" else "iso")
     code, text = runs_to_end(out, timeout=timeout, append=f"helix.tests={which} {words}".strip(),
