@@ -111,6 +111,11 @@ uint32_t names_generation(void)
 	return generation;
 }
 
+struct names_entry *names_entry_at(unsigned idx)
+{
+	return idx < n_entries ? &entries[idx] : NULL;
+}
+
 static struct names_entry *entry_of(const struct hx_node *node)
 {
 	unsigned at = lower_bound(node->path);

@@ -52,6 +52,7 @@ size_t names_n_static(void);
 void names_lock(void);
 void names_unlock(void);
 uint32_t names_generation(void);			/* with the lock: changes with the index */
+struct names_entry *names_entry_at(unsigned idx);	/* with the lock; NULL past the end */
 void names_unpin(struct names_pin *pin);
 /*
  * The next node behind pin->node (NULL: the first) that meets the path in this way, pinned; the one

@@ -86,6 +86,23 @@ HX_MUST_CHECK int hx_names_register(const struct hx_node *node);
  */
 void hx_names_unregister(const struct hx_node *node);
 
+/**
+ * hx_names_release_memory() - take away every node that has something in some memory.
+ * @start: its first byte
+ * @bytes: its size
+ *
+ * For whoever takes code away (CONFIG_MODULES): a module that failed unregisters nothing. Counted
+ * are the node itself, its path, its help and its functions; nodes of the image stay.
+ *
+ * Returns: how many there were; each is told in the log. Nobody is inside their functions.
+ * Context: as hx_names_unregister(), and not from a function of such a node.
+ * Locks:   as hx_names_unregister().
+ * Owner:   the memory is the caller's alone, as far as nodes are concerned.
+ * Cost:    O(nodes) for each, and waiting for calls in progress.
+ * Source:  -
+ */
+unsigned hx_names_release_memory(uintptr_t start, size_t bytes);
+
 /*
  * All functions below take a path: absolute, components separated by single slashes, none empty,
  * "." or "..", well-formed UTF-8 without control characters, '<' or '>'. Anything else is
