@@ -175,14 +175,17 @@ static inline struct hx_thread *wait_first(struct hx_wait_queue *q)
 
 /* ---- timer.c */
 typedef void (*timer_fn_t)(struct hx_timer *timer);
-/* All CPUs parked: no timer with that function is started any more. */
-void timers_forget(timer_fn_t fn);
 void time_tick_start(void);
 void time_tick_stop(void);
+
+/* ---- timer_release.c, with CONFIG_SLOT_SWAP or CONFIG_MODULES */
+/* All CPUs parked: no timer with that function is started any more. */
+void timers_forget(timer_fn_t fn);
 
 /* ---- timer_check.c, with CONFIG_DEBUG_LOCKS; interrupts off */
 void timer_note(timer_fn_t fn, uint32_t ranks);		/* fn ran, and took these */
 void timer_check(timer_fn_t fn);	/* this CPU may wait for fn with what it holds */
+void timer_check_forget(uintptr_t start, size_t bytes);	/* functions there are others now */
 
 /* ---- stats.c, with CONFIG_SCHED_STATS */
 #define STATS_BUCKETS	34	/* 1 ns .. 8 s and beyond */

@@ -19,6 +19,7 @@
 #include <hx/hal/timer.h>
 
 #include "exact_priv.h"
+#include "timer_priv.h"
 
 static bool timer_less(const struct hx_rb_node *a, const struct hx_rb_node *b)
 {
@@ -26,16 +27,8 @@ static bool timer_less(const struct hx_rb_node *a, const struct hx_rb_node *b)
 	       HX_CONTAINER_OF(b, const struct hx_timer, node)->deadline_ns;
 }
 
-/* Field keys: t own lock, i the CPU itself, interrupts off; others read it. */
-static struct timers {
-	struct hx_spinlock lock;
-	struct hx_rb_tree tree;		/* t */
-	hx_ns_t now;			/* t what the last tick took as the time */
-	hx_ns_t soonest;		/* t none is due before; a tick reads it without */
-	struct hx_timer *running;	/* i whose function is being called; NULL: none */
-} timers[HX_CPUS];
-
-static struct hx_rb_tree timers_exact[HX_CPUS];	/* t */
+struct timers timers[HX_CPUS];
+struct hx_rb_tree timers_exact[HX_CPUS];
 static uint64_t time_ticks;		/* timer interrupt of the first CPU */
 
 static inline struct timers *timers_here(void)
@@ -55,11 +48,6 @@ static struct timers *timers_of(struct hx_timer *t)
 		hx_spin_acquire_(&q->lock);
 	}
 	return q;
-}
-
-static inline struct hx_rb_tree *exact_of(struct timers *q)
-{
-	return &timers_exact[q - timers];
 }
 
 /* The tree that t is in. */
@@ -186,33 +174,6 @@ static void timers_want(struct timers *q)
 	if (n != NULL)
 		exact_want(HX_CONTAINER_OF(n, struct hx_timer, node)->deadline_ns);
 	hx_spin_release_(&q->lock);
-}
-
-/* One of tree that has this function; NULL: none. */
-static struct hx_timer *timer_with(const struct hx_rb_tree *tree, timer_fn_t fn)
-{
-	struct hx_rb_node *n;
-
-	for (n = hx_rb_first(tree); n != NULL; n = hx_rb_next(n)) {
-		if (HX_CONTAINER_OF(n, struct hx_timer, node)->fn == fn)
-			return HX_CONTAINER_OF(n, struct hx_timer, node);
-	}
-	return NULL;
-}
-
-void timers_forget(timer_fn_t fn)
-{
-	struct hx_timer *t;
-	struct timers *q;
-
-	for (q = timers; q < timers + HX_CPUS; q++) {
-		hx_spin_acquire_(&q->lock);
-		while ((t = timer_with(&q->tree, fn)) != NULL)
-			hx_rb_remove(&q->tree, &t->node);
-		while (hx_sched_may_tick_in && (t = timer_with(exact_of(q), fn)) != NULL)
-			hx_rb_remove(exact_of(q), &t->node);
-		hx_spin_release_(&q->lock);
-	}
 }
 
 static HX_ALWAYS_INLINE void timer_run(struct hx_timer *t)

@@ -38,6 +38,13 @@ void timer_note(timer_fn_t fn, uint32_t ranks)
 		__atomic_fetch_or(known, ranks, __ATOMIC_RELAXED);
 }
 
+void timer_check_forget(uintptr_t start, size_t bytes)
+{
+	for (unsigned i = 0; i < FUNCTIONS_MAX; i++)
+		if ((uintptr_t)__atomic_load_n(&timer_fns[i].fn, __ATOMIC_RELAXED) - start < bytes)
+			__atomic_store_n(&timer_fns[i].ranks, 0, __ATOMIC_RELAXED);
+}
+
 void timer_check(timer_fn_t fn)
 {
 	const uint32_t *known = fn != NULL ? timer_ranks_of(fn) : NULL;

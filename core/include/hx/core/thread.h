@@ -408,6 +408,24 @@ void hx_timer_start_exact(struct hx_timer *t, hx_ns_t deadline_ns);
 bool hx_timer_cancel(struct hx_timer *t);
 
 /**
+ * hx_timers_release_memory() - stop every timer that lies in some memory, or whose function does.
+ * @start: its first byte
+ * @bytes: its size
+ *
+ * For whoever takes code away (CONFIG_MODULES). Waits until no function of a timer runs on any CPU,
+ * so that one which starts itself again is stopped as well.
+ *
+ * Returns: how many ran.
+ * Context: thread, may sleep.
+ * Locks:   takes HX_RANK_TIMERS of each CPU in turn.
+ * Owner:   the memory is the caller's alone, as far as timers are concerned. Nobody but functions
+ *          of such timers starts one in it meanwhile.
+ * Cost:    O(timers that run) for each that is found, under a lock that ticks take.
+ * Source:  -
+ */
+unsigned hx_timers_release_memory(uintptr_t start, size_t bytes);
+
+/**
  * hx_can_sleep() - whether sleeping is allowed here.
  *
  * Returns: true if threads run, interrupts are on and preemption is not disabled.
