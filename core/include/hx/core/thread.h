@@ -352,6 +352,24 @@ void hx_thread_foreach(bool (*visit)(struct hx_thread *t, void *arg), void *arg)
 /* How many threads there are, with idle and dead ones. Thread context, O(threads). */
 unsigned hx_thread_count(void);
 
+/**
+ * hx_threads_release_memory() - whether no thread has anything in some memory.
+ * @start: its first byte
+ * @bytes: its size
+ * @id:    receives one that has; untouched otherwise
+ *
+ * For whoever takes code away (CONFIG_MODULES). Counted are the thread itself, its function and its
+ * stack. One that has ended and was not joined is joined.
+ *
+ * Returns: 0; -HX_EBUSY one has not ended, or somebody waits for its end.
+ * Context: thread, may sleep.
+ * Locks:   as hx_thread_foreach() and hx_thread_join().
+ * Owner:   nobody else joins such a thread meanwhile.
+ * Cost:    O(threads) for each that is found.
+ * Source:  -
+ */
+HX_MUST_CHECK int hx_threads_release_memory(uintptr_t start, size_t bytes, uint32_t *id);
+
 /* The running thread; NULL before threads exist. In an interrupt: the interrupted one. */
 static inline struct hx_thread *hx_thread_self(void)
 {
