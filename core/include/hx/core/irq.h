@@ -48,6 +48,22 @@ HX_MUST_CHECK int hx_irq_attach(uint32_t line, struct hx_irq_action *a);
 void hx_irq_detach(uint32_t line, struct hx_irq_action *a);
 
 /**
+ * hx_irq_detach_memory() - take off every action that lies in some memory, or whose handler does.
+ * @start: its first byte
+ * @bytes: its size
+ *
+ * For whoever takes code away (CONFIG_MODULES). Lines of the router: hx_irq_release_memory().
+ *
+ * Returns: how many were taken off.
+ * Context: as hx_irq_detach().
+ * Locks:   as hx_irq_detach().
+ * Owner:   the memory is the caller's alone, as far as these lines are concerned.
+ * Cost:    O(actions of all lines).
+ * Source:  -
+ */
+unsigned hx_irq_detach_memory(uintptr_t start, size_t bytes);
+
+/**
  * hx_irq_set_exit() - what is called last in an interrupt that left a preemption due.
  * @fn: called with interrupts off; may switch threads. NULL: nothing is called
  *
