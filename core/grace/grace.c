@@ -8,8 +8,9 @@
  *   state. A CPU in a section is asked again a tick later.
  * 2 Invariants, properties of the model test/models/grace.pml: (safe) when hx_grace_wait() returns,
  *   no reader holds what was unlinked before the call; (live) it returns if sections end.
- * 3 Locking. grace_queue's lock guards the list of calls. The thread takes the list as a whole, so
- *   that all calls made during one grace period share the next.
+ * 3 Locking. grace_queue's lock guards both lists of calls: those that wait, and those whose grace
+ *   period is over. The thread takes the first as a whole, so that all calls made during one grace
+ *   period share the next.
  */
 #include <hx/core/assert.h>
 #include <hx/core/grace.h>
@@ -19,6 +20,8 @@
 
 static struct hx_wait_queue grace_queue = HX_WAIT_QUEUE_INIT(grace_queue);
 static struct hx_grace *grace_first, **grace_end = &grace_first;	/* grace_queue.lock */
+static struct hx_grace *grace_over;			/* grace_queue.lock; to be called */
+static uintptr_t grace_called, grace_called_fn;		/* grace_queue.lock; 0: none is right now */
 static bool grace_stop;							/* grace_queue.lock */
 static struct hx_thread *grace_thread;
 
@@ -61,34 +64,107 @@ void hx_grace_call(struct hx_grace *g, void (*fn)(struct hx_grace *g))
 	hx_wake_end(&grace_queue, flags);
 }
 
-/* All calls that wait; NULL: it is time to end. */
-static struct hx_grace *take_all(void)
+/* All calls that wait, once their grace period is over. False: it is time to end. */
+static bool take_all(void)
 {
 	hx_irqflags_t flags = hx_spin_lock_irqsave(&grace_queue.lock);
-	struct hx_grace *all;
+	bool is_any;
 
 	while (grace_first == NULL && !grace_stop)
 		hx_wait_locked(&grace_queue, HX_FOREVER);
-	all = grace_first;
+	is_any = grace_first != NULL;
+	grace_over = grace_first;
 	grace_first = NULL;
 	grace_end = &grace_first;
 	hx_spin_unlock_irqrestore(&grace_queue.lock, flags);
-	return all;
+	if (is_any)
+		hx_grace_wait();
+	return is_any;
+}
+
+/* The next whose grace period is over; NULL: none. What it was is noted: it is gone after its
+ * function. */
+static struct hx_grace *take_one(void)
+{
+	hx_irqflags_t flags = hx_spin_lock_irqsave(&grace_queue.lock);
+	struct hx_grace *g = grace_over;
+
+	if (g != NULL)
+		grace_over = g->next;
+	grace_called = (uintptr_t)g;
+	grace_called_fn = g != NULL ? (uintptr_t)g->fn : 0;
+	hx_spin_unlock_irqrestore(&grace_queue.lock, flags);
+	return g;
 }
 
 static int grace_main(void *arg)
 {
-	struct hx_grace *g, *next;
+	struct hx_grace *g;
 
-	while ((g = take_all()) != NULL) {
-		hx_grace_wait();
-		for (; g != NULL; g = next) {
-			next = g->next;	/* g is gone after its function */
+	while (take_all())
+		while ((g = take_one()) != NULL)
 			g->fn(g);
-		}
-	}
 	return 0;
 }
+
+/* ---- who goes */
+
+/* Move those of a list that lie there to the end of another. Returns where the list ends. */
+static struct hx_grace **move_in(struct hx_grace **link, uintptr_t start, size_t bytes,
+				 struct hx_grace ***to)
+{
+	struct hx_grace *g;
+
+	while ((g = *link) != NULL) {
+		if ((uintptr_t)g - start >= bytes && (uintptr_t)g->fn - start >= bytes) {
+			link = &g->next;
+			continue;
+		}
+		*link = g->next;
+		g->next = NULL;
+		**to = g;
+		*to = &g->next;
+	}
+	return link;
+}
+
+/* Calls that lie there, which nobody else knows any more. *busy: one of them is being called. */
+static struct hx_grace *take_in(uintptr_t start, size_t bytes, bool *busy)
+{
+	hx_irqflags_t flags = hx_spin_lock_irqsave(&grace_queue.lock);
+	struct hx_grace *found = NULL, **end = &found;
+
+	(void)move_in(&grace_over, start, bytes, &end);
+	grace_end = move_in(&grace_first, start, bytes, &end);
+	*busy = grace_called - start < bytes || grace_called_fn - start < bytes;
+	hx_spin_unlock_irqrestore(&grace_queue.lock, flags);
+	return found;
+}
+
+unsigned hx_grace_release_memory(uintptr_t start, size_t bytes)
+{
+	struct hx_grace *g, *next;
+	bool busy, is_first = true;
+	unsigned n = 0, n_before;
+
+	do {
+		n_before = n;
+		g = take_in(start, bytes, &busy);
+		if (g != NULL && is_first)
+			hx_grace_wait();
+		for (; g != NULL; g = next, n++) {
+			next = g->next;
+			if (is_first)
+				g->fn(g);
+		}
+		is_first = false;
+		if (busy)
+			hx_sleep_ns(HX_NS_PER_MS);
+	} while (busy || n != n_before);
+	return n;
+}
+
+/* ---- */
 
 static int grace_init(void)
 {

@@ -203,6 +203,62 @@ static void calls_come_in_order_after_the_readers_and_before_the_end(void **stat
 	assert_int_equal(n_wrong, 0);
 }
 
+#define FEW	4u
+
+static void called_once(struct hx_grace *g)
+{
+	struct object *o = HX_CONTAINER_OF(g, struct object, grace);
+
+	if (__atomic_exchange_n(&o->word, SPOILT, __ATOMIC_RELAXED) != GOOD)
+		__atomic_fetch_add(&n_wrong, 1, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < n_called % 64; i++)
+		hx_cpu_relax();
+	__atomic_fetch_add(&n_called, 1, __ATOMIC_RELEASE);
+}
+
+static void called_for_ever(struct hx_grace *g)
+{
+	__atomic_fetch_add(&n_called, 1, __ATOMIC_RELEASE);
+	hx_grace_call(g, called_for_ever);
+}
+
+static void calls_of_who_goes_are_done_before_and_no_others(void **state)
+{
+	struct object *other = &many[FEW];
+	uint32_t n;
+
+	n_called = 0;
+	assert_int_equal(hx_component_grace.init(), 0);
+	cpus_begin_on(1, read_until_stop);
+	for (unsigned i = 0; i < CALLS; i++) {
+		other->word = GOOD;
+		hx_grace_call(&other->grace, called_once);
+		for (unsigned k = 0; k < FEW; k++) {
+			many[k].word = GOOD;
+			hx_grace_call(&many[k].grace, called_once);
+		}
+		for (unsigned k = 0; k < i % 32; k++)
+			hx_cpu_relax();
+		assert_in_range(hx_grace_release_memory((uintptr_t)many, FEW * sizeof(many[0])),
+				0, FEW);
+		for (unsigned k = 0; k < FEW; k++)
+			assert_int_equal(many[k].word, SPOILT);
+		memset(many, 0xaa, FEW * sizeof(many[0]));
+		while (__atomic_load_n(&n_called, __ATOMIC_ACQUIRE) != (i + 1) * (FEW + 1))
+			hx_cpu_relax();
+	}
+	/* By the function. */
+	hx_grace_call(&many[0].grace, called_for_ever);
+	(void)hx_grace_release_memory((uintptr_t)called_for_ever, 1);
+	memset(many, 0xaa, FEW * sizeof(many[0]));
+	n = n_called;
+	hx_grace_wait();
+	hx_component_grace.shutdown();
+	stop_readers();
+	assert_int_equal(n_called, n);
+	assert_int_equal(n_wrong, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +267,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_long_section_is_waited_for, begin, end),
 		cmocka_unit_test_setup_teardown(
 			calls_come_in_order_after_the_readers_and_before_the_end, begin, end),
+		cmocka_unit_test_setup_teardown(
+			calls_of_who_goes_are_done_before_and_no_others, begin, end),
 	};
 
 	return cmocka_run_group_tests_name("grace periods", tests, NULL, NULL);

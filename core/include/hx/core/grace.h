@@ -68,6 +68,23 @@ void hx_grace_wait(void);
  */
 void hx_grace_call(struct hx_grace *g, void (*fn)(struct hx_grace *g));
 
+/**
+ * hx_grace_release_memory() - have done what waits in some memory, or with a function in it.
+ * @start: its first byte
+ * @bytes: its size
+ *
+ * For whoever takes code away. What waits is called, by the caller of this; what such a function
+ * has called anew is not, or one that always does that would never end.
+ *
+ * Returns: how many there were. None of their functions runs any more.
+ * Context: as hx_grace_wait(), and not in such a function.
+ * Locks:   as hx_grace_call(); none while a function runs.
+ * Owner:   the memory is the caller's alone, as far as such calls are concerned.
+ * Cost:    a grace period, and the functions.
+ * Source:  -
+ */
+unsigned hx_grace_release_memory(uintptr_t start, size_t bytes);
+
 #else
 
 static inline void hx_grace_wait(void)
@@ -77,6 +94,11 @@ static inline void hx_grace_wait(void)
 static inline void hx_grace_call(struct hx_grace *g, void (*fn)(struct hx_grace *g))
 {
 	fn(g);
+}
+
+static inline unsigned hx_grace_release_memory(uintptr_t start, size_t bytes)
+{
+	return 0;
 }
 
 #endif
