@@ -92,8 +92,8 @@ HX_KTEST(borders_modules_get_no_more_than_they_ask_for)
 	}
 	hx_require(t, write_other(0) == 0);
 	hx_expect(t, module_load(OTHER, &why, &m) == -HX_EACCES);
-	hx_expect(t, hx_strcmp(why.text, "detail=capability-missing symbol=hx_thread_create "
-			       "capability=threads") == 0);
+	hx_expect(t, hx_glob("detail=capability-missing symbol=hx_thread_* capability=threads",
+			     why.text));
 	hx_require(t, write_other(0x110) == 0);
 	hx_expect(t, module_load(OTHER, &why, &m) == -HX_ENOENT);
 	hx_expect(t, hx_strcmp(why.text, "detail=capability name=threads rights=0x110") == 0);

@@ -9,8 +9,10 @@
  * once its init has returned.
  */
 #include <hx/core/failure.h>
+#include <hx/core/grace.h>
 #include <hx/core/heal.h>
 #include <hx/core/heap.h>
+#include <hx/core/irq.h>
 #include <hx/core/irq_router.h>
 #include <hx/core/log.h>
 #include <hx/core/string.h>
@@ -40,21 +42,29 @@ static void fail(struct module *m, const struct hko_why *why)
 }
 
 /*
- * Take an init that is late out of its code: with the code not executable any more, its next
- * instruction there ends the call. False: it waits in the kernel, and ends when that is over.
+ * Its code is not executable any more: who is in a call there gets out at its next instruction.
+ * Nodes that it registered itself have no gates to get out of: they go before.
+ */
+static int end_code(const struct module *m)
+{
+	(void)hx_names_release_memory(m->base, m->part_bytes[HKO_TEXT]);
+	return hx_kva_protect(m->base, m->part_bytes[HKO_TEXT], HX_MAP_READ);
+}
+
+/*
+ * Take an init that is late out of its code. False: it waits in the kernel, and ends when that is
+ * over.
  */
 static bool is_stopped(struct module *m)
 {
 	hx_border_fail(&m->owner, "init is late");
-	return hx_kva_protect(m->base, m->part_bytes[HKO_TEXT], HX_MAP_READ) == 0 &&
-	       hx_thread_join(m->init, STOP_NS, NULL) == 0;
+	return end_code(m) == 0 && hx_thread_join(m->init, STOP_NS, NULL) == 0;
 }
 
-/* Who is still in a call into a module that failed gets out at its next instruction there. */
 static void end_calls(struct module *m)
 {
 	if (HX_ENABLED(BORDERS) && hx_border_has_failed(&m->owner))
-		(void)!hx_kva_protect(m->base, m->part_bytes[HKO_TEXT], HX_MAP_READ);
+		(void)!end_code(m);
 }
 
 /* Run its init with a deadline. */
@@ -104,20 +114,47 @@ static void take_back(const struct module *m)
 			      m->name, (unsigned long long)n);
 }
 
-/* Components that it had watched go: one that failed did not take them out itself. */
-static int end_healing(struct module *m, struct hko_why *why)
+/* What lies in its memory, or its gates, and the kernel still knows. *n: how much that was. */
+static int release_part(const struct module *m, uintptr_t at, size_t bytes, unsigned *n,
+			struct hko_why *why)
 {
-	if (HX_ENABLED(HEAL) && (hx_heal_release_memory(m->base, m->total_bytes) != 0 ||
-				 hx_heal_release_memory(m->gates, m->gates_bytes) != 0))
+	uint32_t id;
+
+	*n += hx_names_release_memory(at, bytes);
+	if (hx_threads_release_memory(at, bytes, &id) != 0)
+		return hko_refuse(why, -HX_EBUSY, "detail=thread-left thread=%u", id);
+	if (HX_ENABLED(HEAL) && hx_heal_release_memory(at, bytes) != 0)
 		return hko_refuse(why, -HX_EBUSY, "detail=heal-running name=%s", m->name);
+	*n += hx_irq_release_memory(at, bytes) + hx_irq_detach_memory(at, bytes);
+	*n += hx_timers_release_memory(at, bytes) + hx_grace_release_memory(at, bytes);
 	return 0;
+}
+
+/*
+ * Whatever it registered and did not take back itself: one that failed had no occasion to. Until
+ * there is none, since what is still called may register more. -HX_EBUSY: its memory cannot go.
+ */
+static int release(const struct module *m, struct hko_why *why)
+{
+	unsigned n, total = 0;
+	int err;
+
+	do {
+		n = 0;
+		err = release_part(m, m->base, m->total_bytes, &n, why);
+		if (err == 0 && m->gates_bytes != 0)
+			err = release_part(m, m->gates, m->gates_bytes, &n, why);
+		total += n;
+	} while (err == 0 && n != 0);
+	if (total != 0)
+		hx_warn("modules", "%s left %u things registered, taken back", m->name, total);
+	return err;
 }
 
 /* Nothing of it is registered any more and nothing of it is up. */
 static void remove(struct module *m)
 {
 	module_step(m, MODULE_UNLOAD);
-	hx_irq_release_memory(m->base, m->total_bytes);
 	module_withdraw(m);
 	if (HX_ENABLED(MODULES_TAKE_BACK))
 		take_back(m);
@@ -151,34 +188,9 @@ static int start(struct module *m, struct hko_why *why)
 		return 0;
 	}
 	fail(m, why);
-	if (m->init == NULL && end_healing(m, &ignored) == 0)
+	if (m->init == NULL && release(m, &ignored) == 0)
 		remove(m);
 	return err;
-}
-
-/* A thread that still has a function of the module to run: its memory cannot go. */
-struct thread_search {
-	const struct module *m;
-	uint32_t id;			/* 0: none */
-};
-
-static bool look_at_thread(struct hx_thread *t, void *arg)
-{
-	struct thread_search *s = arg;
-	uintptr_t fn = (uintptr_t)t->fn;
-
-	if (t->state != HX_THREAD_DEAD && (fn - s->m->base < s->m->total_bytes ||
-					   fn - s->m->gates < s->m->gates_bytes))
-		s->id = t->id;
-	return s->id == 0;
-}
-
-static int check_threads(struct module *m, struct hko_why *why)
-{
-	struct thread_search s = { .m = m };
-
-	hx_thread_foreach(look_at_thread, &s);
-	return s.id == 0 ? 0 : hko_refuse(why, -HX_EBUSY, "detail=thread-left thread=%u", s.id);
 }
 
 /* Who holds it, for the answer: the first one. */
@@ -223,9 +235,7 @@ static int unload(struct module *m, struct hko_why *why)
 	if (m->state != MODULE_ERROR)
 		module_step(m, MODULE_STOP);
 	module_bring_down(m);
-	err = check_threads(m, why);
-	if (err == 0)
-		err = end_healing(m, why);
+	err = release(m, why);
 	if (err != 0) {
 		if (m->state != MODULE_ERROR)
 			fail(m, why);

@@ -13,6 +13,7 @@
 #include <hx/core/string.h>
 #include <hx/fs/vfs.h>
 #include <hx/hal/mem.h>
+#include <hx/hal/timer.h>
 #include <hx/vm/kva.h>
 
 #include "hko_make.h"
@@ -158,6 +159,30 @@ static void lines_that_a_module_forgot_are_given_back(void **state)
 	assert_false(hx_host_irq_is_masked(3));
 	unloads("one");
 	assert_true(hx_host_irq_is_masked(3));
+}
+
+/* As its code would have done it: something of each lies in the module. */
+static void nodes_and_timers_that_a_module_forgot_are_taken_back(void **state)
+{
+	static struct hx_irq_action action = { .name = "forgotten" };
+	static struct hx_node node = { .path = "/test/forgotten", .rights = HX_NODE_READ };
+	static struct hx_timer timer;
+	struct hx_name_stat st;
+
+	write_module("/m/one.hko", &(struct make){ .node = "/test/one", .init = MAKE_INIT_OK });
+	loads("/m/one.hko");
+	node.help = (const char *)m->base;
+	node.show = ((const struct hx_node *)m->lists[LIST_NODES].first[0])->show;
+	assert_int_equal(hx_names_register(&node), 0);
+	timer.fn = (void (*)(struct hx_timer *))m->base;
+	hx_timer_start(&timer, hx_now_ns() + HX_NS_PER_S);
+	action.handler = (void (*)(void *))m->base;
+	assert_int_equal(hx_irq_attach(4, &action), 0);
+	unloads("one");
+	assert_int_equal(hx_names_stat("/test/forgotten", &st), -HX_ENOENT);
+	assert_int_equal(hx_names_stat("/test", &st), -HX_ENOENT);
+	assert_false(hx_timer_cancel(&timer));
+	assert_true(hx_host_irq_is_masked(4));
 }
 
 static void what_does_not_fit_here_is_refused(void **state)
@@ -450,6 +475,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_module_comes_and_goes), CASE(lines_that_a_module_forgot_are_given_back),
+		CASE(nodes_and_timers_that_a_module_forgot_are_taken_back),
 		CASE(what_does_not_fit_here_is_refused),
 		CASE(a_symbol_that_is_not_exported_is_named), CASE(a_list_entry_outside_is_refused),
 		CASE(duplicates_and_too_many_are_refused), CASE(needs_are_loaded_and_held),

@@ -389,6 +389,9 @@ static const struct way {
 	{ "sleep", break_sleep }, { "timer", break_timer }, { "thread", break_thread },
 	{ "hoard", hoard }, { "hoard-wild", hoard_and_break }, { "borrow", borrow },
 	{ "not", no_break }, { "started", no_break_started }, { "lives", no_break_lives },
+	{ "left-node", left_node }, { "left-timer", left_timer }, { "left-irq", left_irq },
+	{ "left-line", left_line }, { "left-thread", left_thread }, { "left-lives", left_lives },
+	{ "left-grace", left_grace },
 	{ "watched", HX_ENABLED(HEAL) ? no_break_watched : NULL },
 	{ "watched-wild", HX_ENABLED(HEAL) ? break_watched : NULL },
 	{ "port-take", HX_ENABLED(RESOURCES) ? no_break_port_take : NULL },
@@ -422,13 +425,20 @@ static const struct hx_node break_node = {
 };
 HX_NODE(break_node);
 
+/* With '!' before the word it is refused after that, whatever that is. */
 static int breaker_init(void)
 {
 	char word[16];
 	struct hx_text_buf out;
+	int err;
 
 	hx_text_buf_init(&out, word, sizeof(word));
-	return hx_names_show("/test/break_init", &out.text) == 0 ? run(word) : 0;
+	if (hx_names_show("/test/break_init", &out.text) != 0)
+		return 0;
+	if (word[0] != '!')
+		return run(word);
+	err = run(word + 1);
+	return err != 0 ? err : -HX_EIO;
 }
 
 static void breaker_shutdown(void)

@@ -9,6 +9,15 @@ int no_break_port_more(void);
 int no_break_port_give(void);
 int no_break_port_read(void);
 
+/* left.c: each leaves something behind. */
+int left_node(void);
+int left_timer(void);
+int left_irq(void);
+int left_line(void);
+int left_thread(void);
+int left_lives(void);
+int left_grace(void);
+
 /* heal.c, with CONFIG_HEAL: has a component watched, and does not take it out by itself. */
 int no_break_watched(void);
 int break_watched(void);
