@@ -10,7 +10,7 @@
 #include <hx/core/frames.h>
 #include <hx/core/heap.h>
 #include <hx/core/init.h>
-#include <hx/core/irq.h>
+#include <hx/core/irq_router.h>
 #include <hx/core/string.h>
 #include <hx/hal/mmu.h>
 
@@ -23,7 +23,9 @@ static struct facility {
 	const void *exports[2];			/* c what CREATE of it allows to call */
 	struct hx_cap_object object;
 } facilities[] = {
-	{ .name = "irq", .type = HX_CAP_INTERRUPT, .exports = { (const void *)hx_irq_attach } },
+	{ .name = "irq", .type = HX_CAP_INTERRUPT, .exports = {
+		(const void *)hx_irq_attach,
+		HX_ENABLED(IRQ_ROUTER) ? (const void *)hx_irq_request : NULL } },
 	{ .name = "frames", .type = HX_CAP_MEMORY, .exports = { (const void *)hx_frames_alloc } },
 	{ .name = "threads", .type = HX_CAP_THREAD,
 	  .exports = { (const void *)hx_thread_create, (const void *)hx_thread_init } },

@@ -35,6 +35,12 @@ HX_KTEST(borders_modules_have_what_they_were_granted_until_it_is_revoked)
 	hx_expect(t, breaker_ask("started") == -HX_EACCES && breaker_ask("not") == 0);
 	hx_expect(t, module_state_now(m) == MODULE_RUNNING);
 	hx_expect(t, module_unload(BREAKER, &why) == 0);
+	/* Lines, in both ways in which there are any. */
+	hx_require(t, module_load(BREAKER_PATH, &why, &m) == 0);
+	hx_cap_object_revoke(module_facility("irq"));
+	hx_expect(t, breaker_ask("left-irq") == -HX_EACCES);
+	hx_expect(t, breaker_ask("left-line") == -HX_EACCES);
+	hx_expect(t, module_unload(BREAKER, &why) == 0);
 	/* Who comes later is granted it anew. */
 	hx_require(t, breaker_load(&why, &m) == 0);
 	hx_expect(t, breaker_ask("started") == 0 && module_unload(BREAKER, &why) == 0);

@@ -9,7 +9,7 @@
 #include <hx/core/frames.h>
 #include <hx/core/grace.h>
 #include <hx/core/heap.h>
-#include <hx/core/irq.h>
+#include <hx/core/irq_router.h>
 #include <hx/core/printf.h>
 #include <hx/core/sched_class.h>
 #include <hx/hal/mmu.h>
@@ -99,6 +99,18 @@ static int gated_irq_attach(uint32_t line, struct hx_irq_action *a)
 	return hx_irq_attach(line, a);
 }
 
+static int gated_irq_request(uint32_t line, struct hx_irq_action *a, const char *owner,
+			     uint32_t want)
+{
+	int err = check_caller(__builtin_return_address(0), (const void *)hx_irq_request);
+
+	if (err != 0)
+		return err;
+	if (a->handler != NULL)
+		a->handler = (void (*)(void *))module_gate_for((uintptr_t)a->handler);
+	return hx_irq_request(line, a, owner, want);
+}
+
 static void gated_grace_call(struct hx_grace *g, void (*fn)(struct hx_grace *g))
 {
 	hx_grace_call(g, (void (*)(struct hx_grace *))module_gate_for((uintptr_t)fn));
@@ -176,6 +188,7 @@ const void *module_export_for_modules(const void *address)
 		{ (const void *)hx_timer_start, (const void *)gated_timer_start },
 		{ (const void *)hx_timer_start_exact, (const void *)gated_timer_start_exact },
 		{ (const void *)hx_irq_attach, (const void *)gated_irq_attach },
+		{ (const void *)hx_irq_request, (const void *)gated_irq_request },
 		{ (const void *)hx_frames_alloc, (const void *)checked_frames_alloc },
 		{ (const void *)hx_mmu_map_device, (const void *)checked_map_device },
 		{ (const void *)hx_names_register, (const void *)checked_names_register },
