@@ -22,6 +22,8 @@ static struct hx_wait_queue grace_queue = HX_WAIT_QUEUE_INIT(grace_queue);
 static struct hx_grace *grace_first, **grace_end = &grace_first;	/* grace_queue.lock */
 static struct hx_grace *grace_over;			/* grace_queue.lock; to be called */
 static uintptr_t grace_called, grace_called_fn;		/* grace_queue.lock; 0: none is right now */
+static uintptr_t grace_gone;				/* grace_queue.lock; who lies there … */
+static size_t grace_gone_bytes;				/* … calls nobody any more */
 static bool grace_stop;							/* grace_queue.lock */
 static struct hx_thread *grace_thread;
 
@@ -50,6 +52,12 @@ void hx_grace_wait(void)
 	}
 }
 
+static bool is_gone(const struct hx_grace *g)
+{
+	return (uintptr_t)g - grace_gone < grace_gone_bytes ||
+	       (uintptr_t)g->fn - grace_gone < grace_gone_bytes;
+}
+
 void hx_grace_call(struct hx_grace *g, void (*fn)(struct hx_grace *g))
 {
 	hx_irqflags_t flags;
@@ -58,9 +66,11 @@ void hx_grace_call(struct hx_grace *g, void (*fn)(struct hx_grace *g))
 	g->fn = fn;
 	g->next = NULL;
 	flags = hx_spin_lock_irqsave(&grace_queue.lock);
-	*grace_end = g;
-	grace_end = &g->next;
-	hx_wake_one_locked(&grace_queue);
+	if (!is_gone(g)) {
+		*grace_end = g;
+		grace_end = &g->next;
+		hx_wake_one_locked(&grace_queue);
+	}
 	hx_wake_end(&grace_queue, flags);
 }
 
@@ -109,14 +119,13 @@ static int grace_main(void *arg)
 
 /* ---- who goes */
 
-/* Move those of a list that lie there to the end of another. Returns where the list ends. */
-static struct hx_grace **move_in(struct hx_grace **link, uintptr_t start, size_t bytes,
-				 struct hx_grace ***to)
+/* Move those of a list that are gone to the end of another. Returns where the list ends. */
+static struct hx_grace **move_gone(struct hx_grace **link, struct hx_grace ***to)
 {
 	struct hx_grace *g;
 
 	while ((g = *link) != NULL) {
-		if ((uintptr_t)g - start >= bytes && (uintptr_t)g->fn - start >= bytes) {
+		if (!is_gone(g)) {
 			link = &g->next;
 			continue;
 		}
@@ -128,39 +137,47 @@ static struct hx_grace **move_in(struct hx_grace **link, uintptr_t start, size_t
 	return link;
 }
 
-/* Calls that lie there, which nobody else knows any more. *busy: one of them is being called. */
-static struct hx_grace *take_in(uintptr_t start, size_t bytes, bool *busy)
+/* From now on who lies there calls nobody anew. Returns who waits, which nobody else knows. */
+static struct hx_grace *gone_begin(uintptr_t start, size_t bytes)
 {
 	hx_irqflags_t flags = hx_spin_lock_irqsave(&grace_queue.lock);
 	struct hx_grace *found = NULL, **end = &found;
 
-	(void)move_in(&grace_over, start, bytes, &end);
-	grace_end = move_in(&grace_first, start, bytes, &end);
-	*busy = grace_called - start < bytes || grace_called_fn - start < bytes;
+	hx_assert(grace_gone_bytes == 0);
+	grace_gone = start;
+	grace_gone_bytes = bytes;
+	(void)move_gone(&grace_over, &end);
+	grace_end = move_gone(&grace_first, &end);
 	hx_spin_unlock_irqrestore(&grace_queue.lock, flags);
 	return found;
 }
 
+/* False: one of them is being called. */
+static bool gone_end(void)
+{
+	hx_irqflags_t flags = hx_spin_lock_irqsave(&grace_queue.lock);
+	bool busy = grace_called - grace_gone < grace_gone_bytes ||
+		    grace_called_fn - grace_gone < grace_gone_bytes;
+
+	if (!busy)
+		grace_gone_bytes = 0;
+	hx_spin_unlock_irqrestore(&grace_queue.lock, flags);
+	return !busy;
+}
+
 unsigned hx_grace_release_memory(uintptr_t start, size_t bytes)
 {
-	struct hx_grace *g, *next;
-	bool busy, is_first = true;
-	unsigned n = 0, n_before;
+	struct hx_grace *g = gone_begin(start, bytes), *next;
+	unsigned n = 0;
 
-	do {
-		n_before = n;
-		g = take_in(start, bytes, &busy);
-		if (g != NULL && is_first)
-			hx_grace_wait();
-		for (; g != NULL; g = next, n++) {
-			next = g->next;
-			if (is_first)
-				g->fn(g);
-		}
-		is_first = false;
-		if (busy)
-			hx_sleep_ns(HX_NS_PER_MS);
-	} while (busy || n != n_before);
+	if (g != NULL)
+		hx_grace_wait();
+	for (; g != NULL; g = next, n++) {
+		next = g->next;
+		g->fn(g);
+	}
+	while (!gone_end())
+		hx_sleep_ns(HX_NS_PER_MS);
 	return n;
 }
 

@@ -209,10 +209,10 @@ static void called_once(struct hx_grace *g)
 {
 	struct object *o = HX_CONTAINER_OF(g, struct object, grace);
 
+	for (unsigned i = 0; i < 100; i++)
+		hx_cpu_relax();
 	if (__atomic_exchange_n(&o->word, SPOILT, __ATOMIC_RELAXED) != GOOD)
 		__atomic_fetch_add(&n_wrong, 1, __ATOMIC_RELAXED);
-	for (unsigned i = 0; i < n_called % 64; i++)
-		hx_cpu_relax();
 	__atomic_fetch_add(&n_called, 1, __ATOMIC_RELEASE);
 }
 

@@ -73,8 +73,8 @@ void hx_grace_call(struct hx_grace *g, void (*fn)(struct hx_grace *g));
  * @start: its first byte
  * @bytes: its size
  *
- * For whoever takes code away. What waits is called, by the caller of this; what such a function
- * has called anew is not, or one that always does that would never end.
+ * For whoever takes code away, one at a time. What waits is called, by the caller of this; what is
+ * asked for there until this returns is not, or a function that always asks anew would never end.
  *
  * Returns: how many there were. None of their functions runs any more.
  * Context: as hx_grace_wait(), and not in such a function.
