@@ -51,7 +51,7 @@ static bool refused(const char *word, int err, const char *words)
 	struct module *m;
 
 	breaker_init_word = word;
-	return module_load(BREAKER_PATH, &why, &m) == err && hx_glob(words, why.text);
+	return breaker_load(&why, &m) == err && hx_glob(words, why.text);
 }
 
 /* It does what the word says, and goes; or it breaks before that. */
@@ -60,7 +60,7 @@ static bool comes_and_goes(const char *word, bool breaks)
 	struct module *m;
 
 	breaker_init_word = "not";
-	return module_load(BREAKER_PATH, &why, &m) == 0 && breaker_ask(word) == 0 &&
+	return breaker_load(&why, &m) == 0 && breaker_ask(word) == 0 &&
 	       (!breaks || breaker_ask("wild") == -HX_EFAULT) &&
 	       module_unload(BREAKER, &why) == 0;
 }

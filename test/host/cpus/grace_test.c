@@ -205,11 +205,14 @@ static void calls_come_in_order_after_the_readers_and_before_the_end(void **stat
 
 #define FEW	4u
 
+static uint32_t n_begun[FEW + 1];
+
 static void called_once(struct hx_grace *g)
 {
 	struct object *o = HX_CONTAINER_OF(g, struct object, grace);
 
-	for (unsigned i = 0; i < 100; i++)
+	__atomic_fetch_add(&n_begun[o - many], 1, __ATOMIC_RELEASE);
+	for (unsigned i = 0; i < 1000; i++)
 		hx_cpu_relax();
 	if (__atomic_exchange_n(&o->word, SPOILT, __ATOMIC_RELAXED) != GOOD)
 		__atomic_fetch_add(&n_wrong, 1, __ATOMIC_RELAXED);
@@ -237,7 +240,8 @@ static void calls_of_who_goes_are_done_before_and_no_others(void **state)
 			many[k].word = GOOD;
 			hx_grace_call(&many[k].grace, called_once);
 		}
-		for (unsigned k = 0; k < i % 32; k++)
+		/* Every other time in the middle of the calls. */
+		while (i % 2 != 0 && __atomic_load_n(&n_begun[i / 2 % FEW], __ATOMIC_ACQUIRE) <= i)
 			hx_cpu_relax();
 		assert_in_range(hx_grace_release_memory((uintptr_t)many, FEW * sizeof(many[0])),
 				0, FEW);
