@@ -121,7 +121,7 @@ def main():
     ap.add_argument("globs", nargs="*", metavar="GLOB", help="programs, e.g. 'core_*'")
     ap.add_argument("--suite", choices=["unit", "contract"])
     ap.add_argument("--jobs", type=int, default=2)
-    ap.add_argument("--timeout", type=float, default=120)
+    ap.add_argument("--timeout", type=float, default=300)
     ap.add_argument("--list", action="store_true", help="only name the programs")
     ap.add_argument("--remarks", action="store_true", help="what programs that passed remark, too")
     args = ap.parse_args()
