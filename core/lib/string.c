@@ -133,6 +133,23 @@ static unsigned suffix_shift(char c)
 	}
 }
 
+unsigned hx_cut_words(char *line, char *words[], unsigned n)
+{
+	unsigned i = 0;
+
+	for (;;) {
+		while (*line == ' ')
+			*line++ = '\0';
+		if (*line == '\0')
+			return i;
+		if (i == n)
+			return n + 1;
+		words[i++] = line;
+		while (*line != ' ' && *line != '\0')
+			line++;
+	}
+}
+
 int hx_parse_u64(const char *s, uint64_t max, uint64_t *out)
 {
 	unsigned base = 10, shift = 0;

@@ -212,24 +212,6 @@ HX_NODE(graph_node);
 #define CTL_USAGE \
 	"load <path> | unload <name> | reload <name> <path> | pause <name> | resume <name>"
 
-/* Cut a line into at most n words; their number, n + 1 if there are more. */
-static unsigned cut(char *line, char *words[], unsigned n)
-{
-	unsigned i = 0;
-
-	for (;;) {
-		while (*line == ' ')
-			*line++ = '\0';
-		if (*line == '\0')
-			return i;
-		if (i == n)
-			return n + 1;
-		words[i++] = line;
-		while (*line != ' ' && *line != '\0')
-			line++;
-	}
-}
-
 static int ctl_do(char *words[], unsigned n, struct hko_why *why, const char **name)
 {
 	struct module *m = NULL;
@@ -260,7 +242,7 @@ static int ctl_take(const char *line, struct hx_text *ack, const struct hx_node_
 	int err;
 
 	hx_strlcpy(copy, line, sizeof(copy));
-	err = ctl_do(words, cut(copy, words, HX_ARRAY_LEN(words)), &why, &name);
+	err = ctl_do(words, hx_cut_words(copy, words, HX_ARRAY_LEN(words)), &why, &name);
 	if (err != 0)
 		hx_text_puts(ack, why.text);
 	else if (name != NULL)

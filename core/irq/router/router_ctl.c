@@ -11,24 +11,6 @@
 #define CTL_USAGE	"affinity <line> <cpus>|all, limit <line> <per second>, resume <line>"
 #define WORDS		3
 
-/* Cut a line into at most n words; their number, n + 1 if there are more. */
-static unsigned cut(char *line, char *words[], unsigned n)
-{
-	unsigned i = 0;
-
-	for (;;) {
-		while (*line == ' ')
-			*line++ = '\0';
-		if (*line == '\0')
-			return i;
-		if (i == n)
-			return n + 1;
-		words[i++] = line;
-		while (*line != ' ' && *line != '\0')
-			line++;
-	}
-}
-
 /* One "2" or "0-3" of a list, ended by comma or NUL; *at moves behind it. False: it is neither. */
 static bool parse_range(char **at, uint64_t *bits)
 {
@@ -95,7 +77,7 @@ static int ctl_take(const char *text, struct hx_text *ack, const struct hx_node_
 	int err;
 
 	hx_strlcpy(copy, text, sizeof(copy));
-	n = cut(copy, words, WORDS);
+	n = hx_cut_words(copy, words, WORDS);
 	err = ctl_do(words, n, ack);
 	if (err == 0)
 		hx_text_printf(ack, "line=%s", words[1]);

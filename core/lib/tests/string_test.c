@@ -203,6 +203,29 @@ static void utf8_refuses_broken_sequences(void **state)
 	}
 }
 
+static unsigned words_of(const char *text, char *line, char *words[], unsigned n)
+{
+	strcpy(line, text);
+	return hx_cut_words(line, words, n);
+}
+
+static void lines_are_cut_into_words(void **state)
+{
+	char line[32], *words[3] = { NULL };
+
+	assert_int_equal(words_of("", line, words, 3), 0);
+	assert_int_equal(words_of("   ", line, words, 3), 0);
+	assert_int_equal(words_of("one", line, words, 3), 1);
+	assert_string_equal(words[0], "one");
+	assert_int_equal(words_of("  a bc   d ", line, words, 3), 3);
+	assert_string_equal(words[0], "a");
+	assert_string_equal(words[1], "bc");
+	assert_string_equal(words[2], "d");
+	assert_int_equal(words_of("a b c d e", line, words, 3), 4);
+	assert_string_equal(words[1], "b");
+	assert_int_equal(words_of("a", line, words, 0), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +233,7 @@ int main(void)
 		cmocka_unit_test(strlcpy_cuts_and_terminates),
 		cmocka_unit_test(glob_is_as_fnmatch),
 		cmocka_unit_test(glob_cost_is_bounded),
+		cmocka_unit_test(lines_are_cut_into_words),
 		cmocka_unit_test(parse_u64_takes_numbers),
 		cmocka_unit_test(utf8_knows_every_code_point),
 		cmocka_unit_test(utf8_refuses_broken_sequences),

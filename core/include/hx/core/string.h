@@ -93,6 +93,21 @@ size_t hx_strlcpy(char *dst, const char *src, size_t size);
 bool hx_glob(const char *pattern, const char *text);
 
 /**
+ * hx_cut_words() - a line as its words
+ * @line:  words between blanks; a NUL takes the place of each blank
+ * @words: receives where they begin
+ * @n:     how many there is room for
+ *
+ * Returns: how many there are; n + 1 if there are more.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   the words lie in the caller's line.
+ * Cost:    O(length).
+ * Source:  -
+ */
+unsigned hx_cut_words(char *line, char *words[], unsigned n);
+
+/**
  * hx_parse_u64() - a whole string as a number
  * @s:   decimal, or hexadecimal after 0x; then perhaps k, m or g: times 2^10, 2^20, 2^30.
  *       No sign, no blanks
