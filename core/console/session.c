@@ -30,16 +30,20 @@ void session_flush(struct console_session *s)
 	s->used = 0;
 }
 
+/* A line is given away when it ends: what others print meanwhile, the log above all, comes between
+ * lines, and after the echo of the one that it is about. */
 static void session_put(struct hx_text *t, const char *bytes, size_t n)
 {
 	struct console_session *s = t->arg;
 
-	for (; n > 0; n--, bytes++) {
-		if (s->used + 2 > sizeof(s->buf))
-			session_flush(s);
-		if (*bytes == '\n')
+	for (; n > 0; n--) {
+		char c = *bytes++;
+
+		if (c == '\n')
 			s->buf[s->used++] = '\r';
-		s->buf[s->used++] = *bytes;
+		s->buf[s->used++] = c;
+		if (c == '\n' || s->used + 2 > sizeof(s->buf))
+			session_flush(s);
 	}
 }
 
@@ -154,7 +158,6 @@ static void exec_line(const char *line, size_t len)
 	hx_text_write(&session.out, line, len);
 	hx_text_puts(&session.out, "\n");
 	(void)hx_console_execute(line, len, &session.out);
-	session_flush(&session);
 }
 
 /* Lines are separated by ';' outside of quotes. */

@@ -26,6 +26,19 @@ static int show_nothing(struct hx_text *out, const struct hx_node_args *args)
 	return 0;
 }
 
+/* A line of the log in the middle of the answer. */
+static int show_and_log(struct hx_text *out, const struct hx_node_args *args)
+{
+	hx_text_puts(out, "first\n");
+	hx_error("test", "told");
+	hx_text_puts(out, "second\n");
+	return 0;
+}
+
+static const struct hx_node n_log = { .path = "/told", .help = "for this test",
+	.rights = HX_NODE_READ, .max_bytes = 64, .show = show_and_log };
+HX_NODE(n_log);
+
 #define NODE(ident, path_) \
 	static const struct hx_node ident = { .path = (path_), .help = "for this test", \
 		.rights = HX_NODE_READ, .max_bytes = 64, .show = show_nothing }; \
@@ -108,6 +121,13 @@ static void transcript(void **state)
 			    "cat /zz/alpha\r\nOK CAT path=/zz/alpha\r\ntext\r\nEND\r\n" P);
 	assert_string_equal(type("bogus\r"),
 			    "bogus\r\nERR PARSE reason=policy detail=unknown-verb\r\n" P);
+}
+
+/* The log comes between lines, and after the echo of the line that it is about. */
+static void log_comes_between_lines(void **state)
+{
+	assert_string_equal(type("cat /told\r"), "cat /told\r\nOK CAT path=/told\r\nfirst\r\n"
+			    "error test: told\r\nsecond\r\nEND\r\n" P);
 }
 
 static void cancel_forgets_the_line(void **state)
@@ -324,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(transcript, setup, teardown),
+		cmocka_unit_test_setup_teardown(log_comes_between_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancel_forgets_the_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_line_is_consumed_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_bytes_are_answered, setup, teardown),
