@@ -17,10 +17,11 @@ import tempfile
 import time
 
 PROMPT = b"helix> "
+NEXT = "\n" + PROMPT.decode()
 EXIT_OK, EXIT_TESTS, EXIT_PANIC, EXIT_INIT = 0x10, 0x11, 0x12, 0x13
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
-ACK = re.compile(r"^(OK|ERR) (\S+)( .*)?$")
+ACK = re.compile(r"^(OK|ERR) (\S+)( .*)?$", re.M)
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -38,6 +39,20 @@ class Ended(Exception):
     def __init__(self, code):
         super().__init__(f"the kernel left with {code}")
         self.code = code
+
+
+def answer_end(text):
+    """Where the prompt behind the first whole answer begins; None: it is not there yet. Lines of the
+    log may draw a prompt before the answer, while the line is typed, and stand behind the last one."""
+    ack = ACK.search(text)
+    if not ack:
+        return None
+    if text.startswith(NEXT, ack.end()):
+        return ack.end()
+    end = text.find("\nEND" + NEXT, ack.end())
+    if end >= 0:
+        return end + len("\nEND")
+    return len(text) - len(NEXT) if text.endswith(NEXT) else None
 
 
 class Answer:
@@ -228,6 +243,21 @@ class Machine:
             if not self.pump(deadline):
                 raise Ended(self.exit_code())
 
+    def wait_answer(self, line, timeout):
+        """Text up to the prompt behind an answer (consumed); what comes after it stays."""
+        deadline = time.monotonic() + timeout
+        while True:
+            clean = ESCAPES.sub(b"", self.buffer).replace(b"\r", b"").decode(errors="replace")
+            end = answer_end(clean)
+            if end is not None:
+                self.buffer = clean[end + len(NEXT):].encode()
+                return clean[:end]
+            try:
+                if not self.pump(deadline):
+                    raise Ended(self.exit_code())
+            except NoAnswer as e:
+                raise NoAnswer(f"{e}: {line!r}, and then {clean!r}") from e
+
     def wait_end(self, timeout):
         """Everything until the kernel leaves by itself; returns its exit code."""
         deadline = time.monotonic() + timeout
@@ -238,7 +268,7 @@ class Machine:
     def ask(self, line, timeout=30):
         """Send one console line and return the whole Answer."""
         self.send(line.encode() + b"\r")
-        text = self.wait_prompt(timeout)
+        text = self.wait_answer(line, timeout)
         lines = text.split("\n")
         if lines and lines[-1] == "":
             lines.pop()
@@ -251,8 +281,6 @@ class Machine:
                     noise.append(got)
             else:
                 body.append(got)
-        if ack is None:
-            raise NoAnswer(f"no acknowledgement of {line!r} in {text!r}")
         if body and body[-1] == "END":
             body.pop()
         # A body line that would read as END, or that begins with a backslash, has one in front.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 
+import machine
 from lib import TOP, built, expect
 
 FAULTY = "FAULT_INJECTION=y PROVOKE=y"
@@ -56,6 +57,18 @@ def screenshot():
             expect(f.read(8) == b"\x89PNG\r\n\x1a\n", "a PNG")
 
 
+def log_around():
+    """The answer is found whatever the log says before it, in it and behind its prompt."""
+    for whole in ("pi\nwarn a: b\nhelix> ping\nOK PING\nhelix> ", "ping\nwarn a: b\nOK PING\nhelix> ",
+                  "cat x\nOK CAT path=x\na\n\\END\nwarn a: b\nEND\nhelix> "):
+        for cut in range(len(whole)):
+            seen = machine.answer_end(whole[:cut])
+            expect(seen is None, f"no answer yet in {whole[:cut]!r}", str(seen))
+        for behind in ("", "warn a: b\n"):
+            seen = machine.answer_end(whole + behind)
+            expect(seen == len(whole) - len("\nhelix> "), f"an answer in {whole!r}", str(seen))
+
+
 def tests():
     good = "# a comment\nping\nEXPECT OK\ncat /no/such\nEXPECT ERR cut\nWAIT 10\n" \
            "cat /proc/version\nEXPECT SUBSTR profile=server\nEXPECT NOT nonsense\n"
@@ -72,4 +85,5 @@ def tests():
         ("helix-run: a script that holds", script(good, 0)),
         ("helix-run: a script that fails", script("ping\nEXPECT ERR\nping\n", 1, ":2: expected ERR")),
         ("helix-run: a screen shot", screenshot),
+        ("helix-run: the log around an answer", log_around),
     ]
