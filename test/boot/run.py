@@ -11,6 +11,7 @@ import campaign_short  # noqa: E402
 import debugger  # noqa: E402
 import failures  # noqa: E402
 import figures  # noqa: E402
+import guide  # noqa: E402
 import host  # noqa: E402
 import inkernel  # noqa: E402
 import lib  # noqa: E402
@@ -24,6 +25,6 @@ import watchdog  # noqa: E402
 if __name__ == "__main__":
     found = []
     for group in (inkernel, modules, swap, failures, terminal, runner, figures, host, debugger, profiles,
-                  watchdog, campaign_short):
+                  watchdog, guide, campaign_short):
         found += group.tests()
     sys.exit(lib.run_all(found, sys.argv[1:]))
