@@ -4,6 +4,8 @@
  * read after it. Threads are not needed for that: the one of grace.c is a function on CPU 3 here,
  * and sleeping is relaxing.
  */
+#include <time.h>
+
 #include <hx/core/grace.h>
 #include <hx/core/thread.h>
 #include <hx/core/wait.h>
@@ -15,6 +17,7 @@
 #define LOOKS	20u
 #define GOOD	0x600du
 #define SPOILT	0xbadu
+#define AWAIT_S	240u	/* a program has 300 */
 
 struct object {
 	uint32_t word;		/* plain: a reader that was overtaken is a race as well */
@@ -23,7 +26,7 @@ struct object {
 
 static struct object objects[2], *current_object;
 static uint32_t n_wrong, n_reads, n_running;
-static bool stop;
+static bool stop, is_up;		/* is_up: the component, of this test */
 
 /* ---- what grace.c wants of core/thread */
 
@@ -83,17 +86,53 @@ unsigned hx_wake_all_locked(struct hx_wait_queue *q)
 static int begin(void **state)
 {
 	n_wrong = n_reads = n_running = 0;
-	stop = false;
+	stop = is_up = false;
 	objects[0].word = objects[1].word = GOOD;
 	current_object = &objects[0];
 	cpus_begin(CPUS);
 	return 0;
 }
 
+static void stop_readers(void)
+{
+	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	for (unsigned cpu = 1; cpu < CPUS; cpu++)
+		while (cpus_is_busy(cpu) && !(cpu == 3 && is_up))
+			hx_cpu_relax();
+}
+
+static void grace_up(void)
+{
+	assert_int_equal(hx_component_grace.init(), 0);
+	is_up = true;
+}
+
+static void grace_down(void)
+{
+	hx_component_grace.shutdown();
+	is_up = false;
+}
+
+/* A test that failed may have left its readers, and calls that wait. */
 static int end(void **state)
 {
+	stop_readers();
+	if (is_up)
+		grace_down();
 	cpus_end();
 	return 0;
+}
+
+/* Until there are so many, or it takes so long that there never will be. */
+static void await(const uint32_t *n, uint32_t many)
+{
+	const time_t limit = time(NULL) + AWAIT_S;
+
+	while (__atomic_load_n(n, __ATOMIC_ACQUIRE) < many) {
+		if (time(NULL) > limit)
+			fail_msg("%u of %u after %u s", *n, many, AWAIT_S);
+		hx_cpu_relax();
+	}
 }
 
 static void read_until_stop(void *arg)
@@ -114,20 +153,11 @@ static void read_until_stop(void *arg)
 	}
 }
 
-static void stop_readers(void)
-{
-	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
-	for (unsigned cpu = 1; cpu < CPUS; cpu++)
-		while (cpus_is_busy(cpu))
-			hx_cpu_relax();
-}
-
 static void what_was_taken_away_is_not_read_after_the_wait(void **state)
 {
 	for (unsigned cpu = 1; cpu < CPUS; cpu++)
 		cpus_begin_on(cpu, read_until_stop);
-	while (__atomic_load_n(&n_reads, __ATOMIC_RELAXED) < 10)
-		hx_cpu_relax();
+	await(&n_reads, 10);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct object *fresh = &objects[(i + 1) % 2], *old = &objects[i % 2];
 
@@ -158,8 +188,7 @@ static void a_long_section_is_waited_for(void **state)
 {
 	in_section = left_section = 0;
 	cpus_begin_on(2, stay);
-	while (__atomic_load_n(&in_section, __ATOMIC_ACQUIRE) == 0)
-		hx_cpu_relax();
+	await(&in_section, 1);
 	hx_grace_wait();
 	assert_int_equal(__atomic_load_n(&left_section, __ATOMIC_RELAXED), 1);
 	while (cpus_is_busy(2))
@@ -187,7 +216,7 @@ static void calls_come_in_order_after_the_readers_and_before_the_end(void **stat
 	n_called = 0;
 	many[0].word = GOOD;
 	current_object = &many[0];
-	assert_int_equal(hx_component_grace.init(), 0);
+	grace_up();
 	cpus_begin_on(1, read_until_stop);
 	cpus_begin_on(2, read_until_stop);
 	for (unsigned i = 0; i < CALLS; i++) {
@@ -197,7 +226,7 @@ static void calls_come_in_order_after_the_readers_and_before_the_end(void **stat
 		for (unsigned k = 0; k < i % 32; k++)
 			hx_cpu_relax();
 	}
-	hx_component_grace.shutdown();
+	grace_down();
 	assert_int_equal(n_called, CALLS);
 	stop_readers();
 	assert_int_equal(n_wrong, 0);
@@ -222,7 +251,8 @@ static void called_once(struct hx_grace *g)
 static void called_for_ever(struct hx_grace *g)
 {
 	__atomic_fetch_add(&n_called, 1, __ATOMIC_RELEASE);
-	hx_grace_call(g, called_for_ever);
+	if (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE))
+		hx_grace_call(g, called_for_ever);
 }
 
 static void calls_of_who_goes_are_done_before_and_no_others(void **state)
@@ -231,7 +261,7 @@ static void calls_of_who_goes_are_done_before_and_no_others(void **state)
 	uint32_t n;
 
 	n_called = 0;
-	assert_int_equal(hx_component_grace.init(), 0);
+	grace_up();
 	cpus_begin_on(1, read_until_stop);
 	for (unsigned i = 0; i < CALLS; i++) {
 		other->word = GOOD;
@@ -241,15 +271,14 @@ static void calls_of_who_goes_are_done_before_and_no_others(void **state)
 			hx_grace_call(&many[k].grace, called_once);
 		}
 		/* Every other time in the middle of the calls. */
-		while (i % 2 != 0 && __atomic_load_n(&n_begun[i / 2 % FEW], __ATOMIC_ACQUIRE) <= i)
-			hx_cpu_relax();
+		if (i % 2 != 0)
+			await(&n_begun[i / 2 % FEW], i + 1);
 		assert_in_range(hx_grace_release_memory((uintptr_t)many, FEW * sizeof(many[0])),
 				0, FEW);
 		for (unsigned k = 0; k < FEW; k++)
 			assert_int_equal(many[k].word, SPOILT);
 		memset(many, 0xaa, FEW * sizeof(many[0]));
-		while (__atomic_load_n(&n_called, __ATOMIC_ACQUIRE) != (i + 1) * (FEW + 1))
-			hx_cpu_relax();
+		await(&n_called, (i + 1) * (FEW + 1));
 	}
 	/* By the function. */
 	hx_grace_call(&many[0].grace, called_for_ever);
@@ -257,8 +286,8 @@ static void calls_of_who_goes_are_done_before_and_no_others(void **state)
 	memset(many, 0xaa, FEW * sizeof(many[0]));
 	n = n_called;
 	hx_grace_wait();
-	hx_component_grace.shutdown();
 	stop_readers();
+	grace_down();
 	assert_int_equal(n_called, n);
 	assert_int_equal(n_wrong, 0);
 }
