@@ -12,7 +12,10 @@
  * 3 Waiting. Two CPUs may call each other with interrupts off. So whoever waits for an answer
  *   answers; and whoever spins for a lock forgets translations (hx_spin_poll), but calls no
  *   function, which might want that lock.
- * 4 The end. A panic stops the others wherever they are. An orderly end goes on to use the heap and
+ * 4 A lost interrupt. While a word of reasons is not 0 nobody sends another interrupt, so one that
+ *   does not arrive would make that CPU deaf. Its tick looks (hx_smp_answer()): what was wanted is
+ *   late then, and no more.
+ * 5 The end. A panic stops the others wherever they are. An orderly end goes on to use the heap and
  *   the run queues, so it asks each CPU, again and again, to halt where it holds no spinlock and
  *   waits for none: one that halts in a queue for a lock leaves it closed for ever.
  */
@@ -103,7 +106,7 @@ static void ipi_arrived(void *arg)
 	ipi_answer(hx_ipi_take());
 }
 
-static void ipi_poll(void)
+void hx_smp_answer(void)
 {
 	hx_irqflags_t flags;
 
@@ -144,7 +147,7 @@ static void call_on(uint64_t cpus, struct hx_cpu_work *w, bool here_too)
 		hx_irq_restore(flags);
 	}
 	while (!hx_cpu_work_is_done(w)) {
-		ipi_poll();
+		hx_smp_answer();
 		hx_cpu_relax();
 	}
 }

@@ -114,6 +114,26 @@ HX_KTEST(smp_all_call_all_at_once)
 	}
 }
 
+/* As if an interrupt had been sent to a CPU and had not arrived: nobody sends another. */
+HX_KTEST(smp_a_cpu_whose_interrupt_was_lost_answers_a_tick_later)
+{
+	static struct hx_cpu_work work;
+	static uint32_t n;
+	const hx_ns_t until = hx_now_ns() + 30 * HX_NS_PER_S;
+
+	if (!needs_others(t))
+		return;
+	work = (struct hx_cpu_work){ .fn = count, .arg = &n };
+	n = 0;
+	__atomic_fetch_or(&hx_percpu_of(1)->ipi_reasons, HX_IPI_RESCHED, __ATOMIC_ACQ_REL);
+	hx_require(t, hx_cpu_post(1, &work) == 0);
+	while (!hx_cpu_work_is_done(&work) && hx_now_ns() < until)
+		hx_cpu_relax();
+	hx_require(t, hx_cpu_work_is_done(&work) && n == 1);
+	hx_expect(t, hx_cpu_call(1, count, &n) == 0);
+	hx_expect(t, n == 2);
+}
+
 static void read_word(void *arg)
 {
 	uint64_t *both = arg;

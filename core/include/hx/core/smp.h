@@ -198,6 +198,20 @@ void hx_cpu_kick(unsigned cpu);
 void hx_tlb_shootdown(const struct hx_cpumask *cpus, uintptr_t va, size_t n_pages);
 
 /**
+ * hx_smp_answer() - do what other CPUs want of this one, if their interrupt has not come.
+ *
+ * In each tick, where an interrupt that is lost would leave this CPU deaf, and while waiting.
+ *
+ * Returns: nothing; not at all if this CPU was told to stop.
+ * Context: any but NMI, holding no lock that a function of hx_cpu_call() may want.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    a load; else as the interrupt.
+ * Source:  -
+ */
+void hx_smp_answer(void);
+
+/**
  * hx_smp_stop_others() - halt all other CPUs, for ever.
  *
  * Returns: how many did not halt in time: they have interrupts off, or are broken. They halt as
@@ -280,6 +294,10 @@ static inline void hx_tlb_shootdown(const struct hx_cpumask *cpus, uintptr_t va,
 {
 	(void)cpus;
 	hx_tlb_flush(va, n_pages);
+}
+
+static inline void hx_smp_answer(void)
+{
 }
 
 static inline unsigned hx_smp_stop_others(void)
