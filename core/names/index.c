@@ -201,20 +201,25 @@ int hx_names_register(const struct hx_node *node)
 	return err;
 }
 
-void hx_names_unregister(const struct hx_node *node)
+bool names_take_out(const struct hx_node *node)
 {
 	struct names_entry *e;
+	bool is_busy;
 
 	names_lock();
-	while ((e = entry_of(node)) != NULL && e->users > 0) {
-		names_unlock();
-		hx_yield();
-		names_lock();
-	}
-	if (e != NULL) {
+	e = entry_of(node);
+	is_busy = e != NULL && e->users > 0;
+	if (e != NULL && !is_busy) {
 		n_entries--;
 		memmove(e, e + 1, (size_t)(entries + n_entries - e) * sizeof(*e));
 		generation++;
 	}
 	names_unlock();
+	return !is_busy;
+}
+
+void hx_names_unregister(const struct hx_node *node)
+{
+	while (!names_take_out(node))
+		hx_yield();
 }

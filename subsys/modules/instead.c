@@ -155,11 +155,13 @@ static void *checked_map_device(hx_paddr_t pa, size_t size_bytes)
 	       module_map_device(pa, size_bytes) : NULL;
 }
 
-static int checked_names_register(const struct hx_node *node)
+static int gated_names_register(const struct hx_node *node)
 {
-	int err = check_caller(__builtin_return_address(0), (const void *)hx_names_register);
+	const void *back = __builtin_return_address(0);
+	int err = check_caller(back, (const void *)hx_names_register);
+	struct module *m = module_of_code((uintptr_t)back);
 
-	return err != 0 ? err : hx_names_register(node);
+	return err != 0 ? err : m != NULL ? module_make_node(m, node) : hx_names_register(node);
 }
 
 /* ---- the end of a call */
@@ -191,7 +193,8 @@ const void *module_export_for_modules(const void *address)
 		{ (const void *)hx_irq_request, (const void *)gated_irq_request },
 		{ (const void *)hx_frames_alloc, (const void *)checked_frames_alloc },
 		{ (const void *)hx_mmu_map_device, (const void *)checked_map_device },
-		{ (const void *)hx_names_register, (const void *)checked_names_register },
+		{ (const void *)hx_names_register, (const void *)gated_names_register },
+		{ (const void *)hx_names_unregister, (const void *)module_unmake_node },
 		{ (const void *)hx_grace_call, (const void *)gated_grace_call },
 		{ (const void *)hx_thread_create, (const void *)gated_thread_create },
 		{ (const void *)hx_thread_init, (const void *)gated_thread_init },

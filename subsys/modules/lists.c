@@ -136,7 +136,7 @@ static void remove_names(struct module *m)
 		hx_verb_unregister(l->first[--l->n_done]);
 	l = &m->lists[LIST_NODES];
 	while (l->n_done > 0)
-		hx_names_unregister(l->first[--l->n_done]);
+		module_take_node_out(m, l->first[--l->n_done]);
 }
 
 _Static_assert(offsetof(struct hx_sched_state_ops, name) == offsetof(struct hx_provider, name) &&

@@ -41,13 +41,9 @@ static void fail(struct module *m, const struct hko_why *why)
 	module_step(m, MODULE_FAIL);
 }
 
-/*
- * Its code is not executable any more: who is in a call there gets out at its next instruction.
- * Nodes that it registered itself have no gates to get out of: they go before.
- */
+/* Its code is not executable any more: who is in a call there gets out at its next instruction. */
 static int end_code(const struct module *m)
 {
-	(void)hx_names_release_memory(m->base, m->part_bytes[HKO_TEXT]);
 	return hx_kva_protect(m->base, m->part_bytes[HKO_TEXT], HX_MAP_READ);
 }
 
@@ -61,10 +57,18 @@ static bool is_stopped(struct module *m)
 	return end_code(m) == 0 && hx_thread_join(m->init, STOP_NS, NULL) == 0;
 }
 
-static void end_calls(struct module *m)
+void module_end_calls(struct module *m)
 {
 	if (HX_ENABLED(BORDERS) && hx_border_has_failed(&m->owner))
 		(void)!end_code(m);
+}
+
+void module_take_node_out(struct module *m, const struct hx_node *node)
+{
+	while (hx_names_try_unregister(node) != 0) {
+		module_end_calls(m);
+		hx_sleep_ns(HX_NS_PER_MS);
+	}
 }
 
 /* Run its init with a deadline. */
@@ -134,13 +138,13 @@ static int release_part(const struct module *m, uintptr_t at, size_t bytes, unsi
  * Whatever it registered and did not take back itself: one that failed had no occasion to. Until
  * there is none, since what is still called may register more. -HX_EBUSY: its memory cannot go.
  */
-static int release(const struct module *m, struct hko_why *why)
+static int release(struct module *m, struct hko_why *why)
 {
 	unsigned n, total = 0;
 	int err;
 
 	do {
-		n = 0;
+		n = HX_ENABLED(BORDERS) ? module_release_nodes(m) : 0;
 		err = release_part(m, m->base, m->total_bytes, &n, why);
 		if (err == 0 && m->gates_bytes != 0)
 			err = release_part(m, m->gates, m->gates_bytes, &n, why);
@@ -227,7 +231,7 @@ static int unload(struct module *m, struct hko_why *why)
 	int err = may_stop(m, why);
 
 	if (err == 0)
-		end_calls(m);
+		module_end_calls(m);
 	if (err == 0)
 		err = module_take_out(m, why);
 	if (err != 0)

@@ -244,10 +244,22 @@ extern const char *breaker_init_word;
 int module_put_gates(struct module *m, struct hko_why *why);
 /* A gate for a function of a module; itself if it is none, or there is no gate left. */
 uintptr_t module_gate_for(uintptr_t fn);
+/* made_nodes.c: nodes that m registers itself, as hx_names_register() and hx_names_unregister(). */
+int module_make_node(struct module *m, const struct hx_node *node);
+void module_unmake_node(const struct hx_node *node);
+/* All of them that are left; how many those were. */
+unsigned module_release_nodes(struct module *m);
 /* instead.c: what a module gets for an export of that address. */
 const void *module_export_for_modules(const void *address);
 
-/* ---- modules.c; all take modules_lock */
+/* ---- modules.c */
+
+/* If m has failed, who is in a call into it gets out. */
+void module_end_calls(struct module *m);
+/* A node is in the name space no more, and nobody inside: who loops there gets out when m fails. */
+void module_take_node_out(struct module *m, const struct hx_node *node);
+
+/* These take modules_lock. */
 
 int module_load(const char *path, struct hko_why *why, struct module **out);
 int module_load_inner(const struct module_request *outer, const char *path);

@@ -389,7 +389,8 @@ static const struct way {
 	{ "sleep", break_sleep }, { "timer", break_timer }, { "thread", break_thread },
 	{ "hoard", hoard }, { "hoard-wild", hoard_and_break }, { "borrow", borrow },
 	{ "not", no_break }, { "started", no_break_started }, { "lives", no_break_lives },
-	{ "left-node", left_node }, { "left-timer", left_timer }, { "left-irq", left_irq },
+	{ "left-node", left_node }, { "node-goes", no_break_node_goes },
+	{ "left-timer", left_timer }, { "left-irq", left_irq },
 	{ "left-line", left_line }, { "left-thread", left_thread }, { "left-lives", left_lives },
 	{ "left-grace", left_grace },
 	{ "watched", HX_ENABLED(HEAL) ? no_break_watched : NULL },
@@ -400,7 +401,7 @@ static const struct way {
 	{ "port-read", HX_ENABLED(RESOURCES) ? no_break_port_read : NULL },
 };
 
-static int run(const char *word)
+int breaker_run(const char *word)
 {
 	for (unsigned i = 0; i < HX_ARRAY_LEN(ways); i++)
 		if (hx_strcmp(ways[i].word, word) == 0 && ways[i].run != NULL)
@@ -410,7 +411,7 @@ static int run(const char *word)
 
 static int break_take(const char *line, struct hx_text *ack, const struct hx_node_args *args)
 {
-	return run(line);
+	return breaker_run(line);
 }
 
 static int break_show(struct hx_text *out, const struct hx_node_args *args)
@@ -436,8 +437,8 @@ static int breaker_init(void)
 	if (hx_names_show("/test/break_init", &out.text) != 0)
 		return 0;
 	if (word[0] != '!')
-		return run(word);
-	err = run(word + 1);
+		return breaker_run(word);
+	err = breaker_run(word + 1);
 	return err != 0 ? err : -HX_EIO;
 }
 

@@ -3,6 +3,9 @@
 #ifndef HX_BREAKER_PRIV_H
 #define HX_BREAKER_PRIV_H
 
+/* What its nodes do for a word that they take. */
+int breaker_run(const char *word);
+
 /* ports.c, with CONFIG_RESOURCES: 0; an error if that is not allowed, or there is no device. */
 int no_break_port_take(void);
 int no_break_port_more(void);
@@ -11,6 +14,7 @@ int no_break_port_read(void);
 
 /* left.c: each leaves something behind. */
 int left_node(void);
+int no_break_node_goes(void);	/* takes that one back */
 int left_timer(void);
 int left_irq(void);
 int left_line(void);

@@ -24,14 +24,28 @@ static int left_show(struct hx_text *out, const struct hx_node_args *args)
 	return 0;
 }
 
+/* It breaks as /test/break does. */
+static int left_take(const char *line, struct hx_text *ack, const struct hx_node_args *args)
+{
+	n_called++;
+	return breaker_run(line);
+}
+
+static const struct hx_node node = {
+	.path = "/test/left", .help = "what the breaker left",
+	.rights = HX_NODE_READ | HX_NODE_APPEND, .max_bytes = 8, .show = left_show,
+	.take = left_take,
+};
+
 int left_node(void)
 {
-	static const struct hx_node node = {
-		.path = "/test/left", .help = "what the breaker left", .rights = HX_NODE_READ,
-		.max_bytes = 8, .show = left_show,
-	};
-
 	return hx_names_register(&node);
+}
+
+int no_break_node_goes(void)
+{
+	hx_names_unregister(&node);
+	return 0;
 }
 
 /* It never ends by itself. */

@@ -25,7 +25,7 @@ enum hx_node_rights {
 };
 
 struct hx_node_args {
-	const struct hx_node *node;
+	const struct hx_node *node;	/* as registered; a module's, that has borders: a copy */
 	char var[HX_NAME_VARS_MAX][HX_NAME_MAX];	/* values of the <…> components, in order */
 	unsigned n_vars;
 };
@@ -85,6 +85,19 @@ HX_MUST_CHECK int hx_names_register(const struct hx_node *node);
  * Source:  -
  */
 void hx_names_unregister(const struct hx_node *node);
+
+/**
+ * hx_names_try_unregister() - the same without waiting (CONFIG_MODULES).
+ * @node: registered; else nothing happens
+ *
+ * Returns: 0: nobody is inside its functions, nor will be; -HX_EBUSY somebody is, and it stays.
+ * Context: thread.
+ * Locks:   the index.
+ * Owner:   after 0, @node is the caller's to free.
+ * Cost:    O(nodes).
+ * Source:  -
+ */
+HX_MUST_CHECK int hx_names_try_unregister(const struct hx_node *node);
 
 /**
  * hx_names_release_memory() - take away every node that has something in some memory.
