@@ -268,19 +268,11 @@ class Machine:
     def ask(self, line, timeout=30):
         """Send one console line and return the whole Answer."""
         self.send(line.encode() + b"\r")
-        text = self.wait_answer(line, timeout)
-        lines = text.split("\n")
-        if lines and lines[-1] == "":
+        lines = self.wait_answer(line, timeout).split("\n")
+        if lines[-1] == "":
             lines.pop()
-        noise, ack, body = [], None, []
-        for i, got in enumerate(lines):
-            if ack is None:
-                if ACK.match(got):
-                    ack = got
-                elif i > 0:
-                    noise.append(got)
-            else:
-                body.append(got)
+        first = next(i for i, got in enumerate(lines) if ACK.match(got))
+        noise, ack, body = lines[1:first], lines[first], lines[first + 1:]
         if body and body[-1] == "END":
             body.pop()
         # A body line that would read as END, or that begins with a backslash, has one in front.
