@@ -97,11 +97,38 @@ static void all_that_lie_there_go_and_what_is_built_in_stays(void **state)
 	assert_true(is_there("/built/in"));
 }
 
+/* A node that tries to take itself out, from inside. */
+static int tried;
+
+static int show_tries(struct hx_text *out, const struct hx_node_args *args)
+{
+	tried = hx_names_try_unregister(args->node);
+	return 0;
+}
+
+static void one_that_is_in_use_is_not_taken_out_at_once(void **state)
+{
+	struct hx_node tries = { .path = "/rel/tries", .help = "", .rights = HX_NODE_READ,
+				 .show = show_tries };
+	struct hx_text_buf out;
+	char text[8];
+
+	assert_int_equal(hx_names_try_unregister(&tries), 0);	/* it is not in: nothing happens */
+	assert_int_equal(hx_names_register(&tries), 0);
+	hx_text_buf_init(&out, text, sizeof(text));
+	assert_int_equal(hx_names_show("/rel/tries", &out.text), 0);
+	assert_int_equal(tried, -HX_EBUSY);
+	assert_true(is_there("/rel/tries"));
+	assert_int_equal(hx_names_try_unregister(&tries), 0);
+	assert_false(is_there("/rel/tries"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whatever_of_a_node_lies_there_counts),
 		cmocka_unit_test(all_that_lie_there_go_and_what_is_built_in_stays),
+		cmocka_unit_test(one_that_is_in_use_is_not_taken_out_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
