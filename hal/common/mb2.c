@@ -6,6 +6,7 @@
  * The map of tag 6 is taken if it is there; else EFI's own (17); else the two numbers of tag 4.
  * Source: Multiboot2 specification 2.0, 3.6.
  */
+#include <hx/config/hal_common.h>
 #include <hx/hal/mem.h>
 
 #include "boot_parse.h"
@@ -149,6 +150,8 @@ static int read_framebuffer(const uint8_t *tag, struct hx_framebuffer *fb, struc
 		fb->blue_shift = tag[36];
 		fb->blue_bits = tag[37];
 	}
+	if (HX_ENABLED(SCREEN) && fb->type == 0)
+		hx_screen_palette(tag, fb);
 	if ((uint64_t)fb->width * fb->bpp > (uint64_t)fb->pitch_bytes * 8)
 		return hx_boot_refuse(why, "the framebuffer tag contradicts itself");
 	return 0;

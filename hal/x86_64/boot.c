@@ -146,7 +146,7 @@ HX_NORETURN void hx_x86_boot_early(uint32_t magic, uint32_t info_pa, uint64_t en
 	int err;
 
 	/* Loaders zero it, but on a machine of 1.5 MiB the firmware then works on top of it. */
-	memset(hx_bss_start, 0, (size_t)(hx_bss_end - hx_bss_start));
+	memset(hx_clear_start, 0, (size_t)(hx_bss_end - hx_clear_start));
 	hx_x86_earlycon_init();
 	info->entry_cycles = entry_cycles;
 	info->kernel_virt = (uintptr_t)hx_image_start;
@@ -182,6 +182,8 @@ HX_NORETURN void hx_x86_boot_final(uint64_t slide)
 	if (err != 0)
 		hx_x86_refuse(err == -HX_ENFILE ? "the memory map has too many pieces" :
 						  "too little RAM for the page tables");
+	if (HX_ENABLED(SCREEN))
+		hx_x86_screen_map();
 	hx_x86_cpu_enable();
 	if (HX_ENABLED(LA57) && (hx_cr4() & HX_CR4_LA57) == 0)
 		say("helix: this CPU has no 5-level paging: going on with 4 levels\n");

@@ -5,14 +5,11 @@
  */
 #include "pt_priv.h"
 
-#define DEVICE_48	0xffffd00000000000ull
 #define MODULES_48	0xffffe00000000000ull
 #define WINDOW_PAGES	17u		/* 64 KiB at any offset */
 
 uintptr_t hx_hhdm_base = HHDM_48;
 
-/* Of the device area: first the window, then what hx_mmu_map_device() mapped, a guard page behind
- * each. */
 static uintptr_t device_used = (WINDOW_PAGES + 1) * HX_PAGE_SIZE;
 
 struct hx_area_bounds hx_mmu_area(enum hx_area area)
@@ -166,6 +163,8 @@ void *hx_mmu_map_device(hx_paddr_t pa, size_t size_bytes)
 
 	if (size_bytes > HHDM_48_BYTES)
 		return NULL;
+	if (HX_ENABLED(SCREEN))
+		hx_x86_screen_pass(&device_used, bytes);
 	if (HX_ENABLED(SMP)) {
 		va += __atomic_fetch_add(&device_used, bytes, __ATOMIC_RELAXED);
 	} else {

@@ -37,6 +37,15 @@
 #define HHDM_48		0xffff800000000000ull
 #define HHDM_48_BYTES	(64ull << 40)
 
+/*
+ * The device area: first the window of hx_x86_window(), then what hx_mmu_map_device() mapped, a
+ * guard page behind each; with a screen not from 512 MiB to 1 GiB, which is its place (screen.c),
+ * because the table of that GiB is there anyway.
+ */
+#define DEVICE_48	0xffffd00000000000ull
+#define SCREEN_AT	(512 * HX_MIB)
+#define SCREEN_BYTES	(512 * HX_MIB)
+
 #define RIGHTS_X	(PTE_P | PTE_AD | PTE_G)
 #define RIGHTS_R	(PTE_P | PTE_AD | PTE_G | PTE_NX)
 #define RIGHTS_W	(PTE_P | PTE_AD | PTE_G | PTE_NX | PTE_W)

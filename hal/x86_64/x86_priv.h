@@ -124,7 +124,8 @@ static inline size_t hx_x86_strlen(const char *s)
 /* ---- boot.c: the handover, and where the image lies */
 extern struct hx_boot_info hx_x86_boot;
 extern char hx_image_start[], hx_text_end[], hx_rodata_start[], hx_rodata_end[], hx_data_start[],
-	hx_data_end[], hx_bss_start[], hx_bss_end[], hx_symtab_start[], hx_image_end[];
+	hx_data_end[], hx_bss_start[], hx_clear_start[], hx_bss_end[], hx_symtab_start[],
+	hx_image_end[];
 extern const uint64_t hx_relr_start[], hx_relr_end[];
 HX_NORETURN void hx_x86_boot_early(uint32_t magic, uint32_t info_pa, uint64_t entry_cycles);
 HX_NORETURN void hx_x86_boot_final(uint64_t slide);
@@ -264,6 +265,11 @@ HX_NORETURN void hx_x86_ap_main(unsigned cpu);
 
 /* ---- keep.c (CONFIG_KEPT_RAM) */
 void hx_x86_keep_reserve(void);
+
+/* ---- screen.c (CONFIG_SCREEN) */
+void hx_x86_screen_map(void);
+/* What is taken next of the device area, so many bytes, must not meet the screen's part of it. */
+void hx_x86_screen_pass(uintptr_t *device_used, size_t bytes);
 
 /* ---- platform.c */
 void hx_x86_earlycon_init(void);

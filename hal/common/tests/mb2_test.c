@@ -5,6 +5,8 @@
  */
 #include "memory_view.h"
 
+#include <hx/config/hal_common.h>
+
 static size_t at;	/* where the next tag goes */
 static struct hx_boot_info info;
 static char why[80];
@@ -336,6 +338,45 @@ static void contradicting_framebuffer_is_refused(void **state)
 	assert_refused("the framebuffer tag is too short");
 }
 
+/* Brightest and darkest of the colours that the tag holds, however many it claims. */
+static void palette_gives_ink_and_paper(void **state)
+{
+	size_t t;
+
+	if (!HX_ENABLED(SCREEN))
+		skip();
+	begin();
+	add_mmap();
+	t = tag(8, 34 + 3 * 4);
+	put32(t + 16, 800);
+	put32(t + 20, 800);
+	view_bytes[t + 28] = 8;
+	memcpy(view_bytes + t + 34,
+	       "\x10\x10\x10" "\x00\x00\x2f" "\xf0\xf0\xf0" "\xff\xff\xff", 12);
+	finish();
+	view_bytes[t + 32] = 4;
+	assert_int_equal(parse(at), 0);
+	assert_int_equal(info.fb.ink, 3);
+	assert_int_equal(info.fb.paper, 1);
+	view_bytes[t + 32] = 3;
+	assert_int_equal(parse(at), 0);
+	assert_int_equal(info.fb.ink, 2);
+	memset(view_bytes + t + 32, 0xff, 2);
+	assert_int_equal(parse(at), 0);
+	assert_int_equal(info.fb.ink, 3);
+	assert_int_equal(info.fb.paper, 1);
+	memset(view_bytes + t + 32, 0, 2);
+	assert_int_equal(parse(at), 0);
+	assert_int_equal(info.fb.ink, info.fb.paper);
+	put32(t + 4, 33);	/* ends inside the number; the next tag is the last */
+	put32(t + 40, 0);
+	put32(t + 44, 8);
+	put32(0, (uint32_t)t + 48);
+	at = t + 48;
+	assert_int_equal(parse(at), 0);
+	assert_int_equal(info.fb.ink, info.fb.paper);
+}
+
 static void elf_sections_may_lie(void **state)
 {
 	size_t t;
@@ -382,6 +423,7 @@ int main(void)
 		cmocka_unit_test(modules_outside_ram_are_refused),
 		cmocka_unit_test(ninth_module_is_refused),
 		cmocka_unit_test(contradicting_framebuffer_is_refused),
+		cmocka_unit_test(palette_gives_ink_and_paper),
 		cmocka_unit_test(elf_sections_may_lie),
 		cmocka_unit_test(noise_is_survived),
 	};

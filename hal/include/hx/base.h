@@ -34,6 +34,8 @@ typedef int64_t  hx_ssize_t;	/* byte count, or a negative error */
 #define HX_NORETURN		__attribute__((noreturn))
 #define HX_PRINTF(fmt, first)	__attribute__((format(printf, fmt, first)))
 #define HX_PACKED		__attribute__((packed))
+/* Boot does not clear it: for large things that are read only where they were written. */
+#define HX_UNCLEARED		__attribute__((section(".bss.hx_uncleared")))
 #define HX_ALIGNED(n)		__attribute__((aligned(n)))
 #define HX_NOINLINE		__attribute__((noinline))
 #define HX_ALWAYS_INLINE	inline __attribute__((always_inline))

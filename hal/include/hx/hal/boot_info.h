@@ -44,6 +44,7 @@ struct hx_framebuffer {
 	uint32_t pitch_bytes;
 	uint8_t bpp, type;	/* type as in Multiboot2 tag 8: 0 indexed, 1 RGB, 2 EGA text */
 	uint8_t red_shift, red_bits, green_shift, green_bits, blue_shift, blue_bits;
+	uint8_t ink, paper;	/* indexed: its brightest and its darkest colour (CONFIG_SCREEN) */
 };
 
 struct hx_boot_info {

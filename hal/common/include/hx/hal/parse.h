@@ -11,6 +11,7 @@
 
 #include <hx/base.h>
 #include <hx/hal/boot_info.h>
+#include <hx/hal/screen.h>
 
 /* Shows n bytes of physical memory until the next call; NULL if there is nothing to be seen. */
 typedef const void *(*hx_phys_view_t)(hx_paddr_t pa, size_t n);
@@ -90,6 +91,52 @@ HX_MUST_CHECK int hx_mb2_parse(const void *info, size_t max, struct hx_boot_info
  */
 HX_MUST_CHECK int hx_pvh_parse(hx_paddr_t start_info, hx_phys_view_t view,
 			       struct hx_boot_info *out, char *why, size_t why_size);
+
+/**
+ * hx_screen_read() - check what the loader said of the framebuffer (CONFIG_SCREEN).
+ * @info: its fb, and the whole memory map
+ * @out:  receives the screen, bytes NULL; untouched on error
+ *
+ * Returns: 0; -HX_ENODEV the loader told of none; -HX_EINVAL it cannot be: no such depth, fields
+ *          that overlap, rows longer than their pitch, or it lies in RAM.
+ * Context: boot, one CPU.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    O(pieces of the map).
+ * Source:  Multiboot2 specification 2.0, 3.6.12.
+ */
+HX_MUST_CHECK int hx_screen_read(const struct hx_boot_info *info, struct hx_screen *out);
+
+/**
+ * hx_screen_palette() - of the colours that an index can mean, the brightest and the darkest
+ *                       (CONFIG_SCREEN).
+ * @tag: a framebuffer tag of the indexed type, its size checked against the block
+ * @fb:  its ink and paper are set; they stay equal if the palette is missing
+ *
+ * Returns: nothing.
+ * Context: boot, one CPU.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    O(colours), at most 256.
+ * Source:  Multiboot2 specification 2.0, 3.6.12; the number of colours has 16 bits, as GRUB
+ *          writes it.
+ */
+void hx_screen_palette(const uint8_t *tag, struct hx_framebuffer *fb);
+
+/**
+ * hx_screen_is_outside_ram() - may this be mapped as a device (CONFIG_SCREEN)?
+ * @info:  the memory map
+ * @start: first byte
+ * @end:   past the last
+ *
+ * Returns: true if the map has nothing there, or what is reserved or a device's.
+ * Context: boot, one CPU.
+ * Locks:   none.
+ * Owner:   -
+ * Cost:    O(pieces of the map).
+ * Source:  -
+ */
+bool hx_screen_is_outside_ram(const struct hx_boot_info *info, hx_paddr_t start, hx_paddr_t end);
 
 #define HX_ACPI_IOAPICS_MAX	4
 #define HX_ACPI_ISA_IRQS	16

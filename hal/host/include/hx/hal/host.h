@@ -139,6 +139,23 @@ hx_ns_t hx_host_timer_due(void);
  */
 void hx_host_set_paging(unsigned levels, bool tags);
 
+/* ---- the screen */
+
+struct hx_screen;
+
+/**
+ * hx_host_set_screen() - plug a screen in: from now on hx_hal_screen() gives it.
+ * @s: kept; NULL: unplug it
+ *
+ * Returns: nothing.
+ * Context: any.
+ * Locks:   none.
+ * Owner:   @s and its bytes stay the caller's.
+ * Cost:    a store.
+ * Source:  -
+ */
+void hx_host_set_screen(const struct hx_screen *s);
+
 /* ---- interrupts */
 
 /**
