@@ -116,11 +116,20 @@ def library_components(args):
     return components
 
 
+def origin_components(args):
+    """What a room's build took from elsewhere and turned into source, as it told."""
+    components = []
+    for path in args.origin:
+        with open(path) as f:
+            components.append(json.load(f))
+    return components
+
+
 def sbom_json(args, path):
-    """What the image is made of: rooms of this tree, and foreign libraries."""
+    """What the image is made of: rooms of this tree, foreign libraries, what was made source."""
     with open(args.config, "rb") as f:
         config = hashlib.sha256(f.read()).hexdigest()
-    parts = room_components(args) + library_components(args)
+    parts = room_components(args) + library_components(args) + origin_components(args)
     write_json(path, {
         "bomFormat": "CycloneDX", "specVersion": "1.4", "version": 1,
         "metadata": {"component": {"type": "operating-system", "name": "helix",
@@ -146,6 +155,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     for name in ("elf", "map", "config", "objects", "out", "version", "compiler", "stamp", "top"):
         ap.add_argument("--" + name, required=True)
+    ap.add_argument("--origin", action="append", default=[])
     args = ap.parse_args()
     os.makedirs(args.out, exist_ok=True)
 

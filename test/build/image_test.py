@@ -84,6 +84,8 @@ class Image(unittest.TestCase):
         self.assertEqual(sbom["bomFormat"], "CycloneDX")
         rooms = {c["name"] for c in sbom["components"] if c["bom-ref"].startswith("room:")}
         foreign = [c for c in sbom["components"] if c["bom-ref"].startswith("library:")]
+        fonts = [c for c in sbom["components"] if c["bom-ref"].startswith("font:")]
+        self.check_fonts(folder, fonts)
         rooms |= {c["properties"][0]["value"] for c in foreign}
         self.assertEqual(rooms, lib.rooms_in_map(folder))
         for library in foreign:
@@ -91,12 +93,24 @@ class Image(unittest.TestCase):
             wrap = lib.read(lib.TOP, "subprojects", library["name"] + ".wrap")
             self.assertIn("source_hash = " + library["hashes"][0]["content"], wrap)
         for room in sbom["components"]:
+            if room in fonts:
+                continue
             if room not in foreign:
                 self.assertEqual(room["licenses"], [{"license": {"id": "MIT"}}])
             self.assertTrue(room["version"] and room["components"], room["name"])
             for part in room["components"]:
                 seen = hashlib.sha256(lib.read(lib.TOP, part["name"], mode="rb")).hexdigest()
                 self.assertEqual(part["hashes"], [{"alg": "SHA-256", "content": seen}], part["name"])
+
+    def check_fonts(self, folder, fonts):
+        """The font of a kernel that writes on the screen, as it is on this machine; else none."""
+        if "CONFIG_SCREEN_TEXT=y\n" not in lib.read(folder, "out", "config"):
+            self.assertEqual(fonts, [])
+            return
+        self.assertEqual([f["licenses"] for f in fonts], [[{"license": {"name": "public domain"}}]])
+        path = os.path.join("/usr/share/consolefonts", fonts[0]["name"])
+        self.assertEqual(fonts[0]["hashes"][0]["content"],
+                         hashlib.sha256(lib.read(path, mode="rb")).hexdigest())
 
     def check_modules(self, folder):
         """What was chosen as m is a file in out/ and in the archive, and not in the image."""
