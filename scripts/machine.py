@@ -67,11 +67,13 @@ class Answer:
         return json.dumps({"line": self.line, "ok": self.ok, "ack": self.ack, "body": self.body})
 
 
-def iso_with_words(out, words, folder, bios_only):
-    """The product's ISO again, made by the same script, with kernel words in its boot entry."""
+def iso_with_words(out, words, mode, folder, bios_only):
+    """The product's ISO again, made by the same script, with kernel words in its boot entry, and a
+    mode of the screen."""
     copy = os.path.join(folder, "words.iso")
     command = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "mkiso.py"),
-               "--kernel", os.path.join(out, "helix-kernel"), "--words", words, "--out", copy]
+               "--kernel", os.path.join(out, "helix-kernel"), "--words", words, "--mode", mode,
+               "--out", copy]
     if os.path.exists(os.path.join(out, "boot.cpio")):
         command += ["--archive", os.path.join(out, "boot.cpio")]
     if bios_only:
@@ -85,10 +87,11 @@ def iso_with_words(out, words, folder, bios_only):
 class Machine:
     def __init__(self, out, arch="x86_64", smp=1, mem="256M", firmware="direct", append="",
                  disks=(), net=False, icount=False, cpu="max", kernel=None, initrd=None,
-                 extra=(), qmp=False, own_session=False):
+                 extra=(), qmp=False, own_session=False, mode="", debug_exit=True):
         self.out, self.arch, self.icount = out, arch, icount
         self.opts = dict(smp=smp, mem=mem, firmware=firmware, append=append, disks=disks, net=net,
-                         cpu=cpu, kernel=kernel, initrd=initrd, extra=extra)
+                         cpu=cpu, kernel=kernel, initrd=initrd, extra=extra, mode=mode)
+        self.debug_exit = debug_exit    # without it a machine that has panicked stands still
         self.want_qmp = qmp
         self.own_session = own_session  # keys of this terminal (Ctrl-C) are not for it
         self.buffer = b""       # bytes read and not yet consumed
@@ -111,8 +114,9 @@ class Machine:
                     "--append", self.opts["append"]]
         o = self.opts
         cmd = ["qemu-system-x86_64", "-M", "q35", "-cpu", o["cpu"], "-m", str(o["mem"]),
-               "-smp", str(o["smp"]), "-no-reboot", "-nic", "none",
-               "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+               "-smp", str(o["smp"]), "-no-reboot", "-nic", "none"]
+        if self.debug_exit:
+            cmd += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
         if interactive:
             cmd += ["-nographic", "-serial", "mon:stdio"]
         else:
@@ -140,8 +144,9 @@ class Machine:
                 args += ["-initrd", initrd]
             return args + (["-append", o["append"]] if o["append"] else [])
         iso = self.product("helix.iso")
-        if o["append"]:
-            iso = iso_with_words(self.out, o["append"], self.folder, o["firmware"] == "bios")
+        if o["append"] or o["mode"]:
+            iso = iso_with_words(self.out, o["append"], o["mode"], self.folder,
+                                 o["firmware"] == "bios")
         args = ["-cdrom", iso, "-boot", "d"]
         if o["firmware"] == "uefi":
             for path in (OVMF_CODE, OVMF_VARS):

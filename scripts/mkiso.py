@@ -22,14 +22,16 @@ SERIAL = "48454c58"     # of the FAT filesystem that UEFI starts from
 EPOCH = "315532800"     # 1980-01-01, the first day a FAT filesystem can hold
 
 
-def grub_cfg(archive, words):
+def grub_cfg(archive, words, mode):
     # GRUB passes an argument that holds a blank as one quoted word; the kernel takes quotes anywhere
     # in a word, so each word goes over as one single-quoted argument.
     line = "".join(" '" + w.replace("'", "") + "'" for w in shlex.split(words))
     module = "\tmodule2 /boot/boot.cpio boot.cpio\n" if archive else ""
+    # Loading the kernel makes it what the kernel's header asks for, which is any: so set it then.
+    mode = f"\tset gfxpayload={mode}\n" if mode else ""
     return ("set timeout=0\nset default=0\ninsmod all_video\n"
             'menuentry "Helix" {\n'
-            "\tmultiboot2 /boot/helix-kernel" + line + "\n" + module + "\tboot\n}\n")
+            "\tmultiboot2 /boot/helix-kernel" + line + "\n" + module + mode + "\tboot\n}\n")
 
 
 def fixed_mformat(folder):
@@ -52,6 +54,7 @@ def main():
     ap.add_argument("--bios-only", action="store_true")
     ap.add_argument("--out", required=True)
     ap.add_argument("--words", default="", help="kernel words of the boot entry")
+    ap.add_argument("--mode", default="", help="of the screen, e.g. 1024x768x32 or text; none: GRUB chooses")
     ap.add_argument("--stamp")
     args = ap.parse_args()
     platforms = ["i386-pc"] if args.bios_only else ["i386-pc", "x86_64-efi"]
@@ -67,7 +70,7 @@ def main():
         if args.archive:
             shutil.copyfile(args.archive, os.path.join(boot, "boot.cpio"))
         with open(os.path.join(boot, "grub", "grub.cfg"), "w") as f:
-            f.write(grub_cfg(args.archive, args.words))
+            f.write(grub_cfg(args.archive, args.words, args.mode))
         for folder, dirs, files in os.walk(tree, topdown=False):
             for name in files + dirs:
                 os.utime(os.path.join(folder, name), (int(EPOCH), int(EPOCH)))
