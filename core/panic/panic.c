@@ -33,7 +33,7 @@
 #include "panic_priv.h"
 
 #define LOG_LINES	8
-#define REGISTERS_PER_LINE	4
+#define REGISTERS_PER_LINE	(HX_ENABLED(PANIC_SCREEN) ? 3 : 4)	/* 3 fit into 80 columns */
 #define DESCRIPTION_MAX	160
 
 static uint32_t n_panics;	/* of the CPU that reports, with interrupts off */
@@ -53,16 +53,20 @@ static void panic_put(struct hx_text *t, const char *bytes, size_t n)
 	hx_earlycon_write(bytes, n);
 	if (HX_ENABLED(PANIC_KEEP))
 		keep_put(bytes, n);
+	if (HX_ENABLED(PANIC_SCREEN))
+		screen_put(bytes, n);
 }
 
-/* What was said so far is kept. Who comes here a third time fell on the way out. */
+/* What was said so far is kept, and shown last: a screen may be what is broken. Who comes here a
+ * third time fell on the way out. */
 static HX_ALWAYS_INLINE HX_NORETURN void panic_leave(void)
 {
-	if (HX_ENABLED(PANIC_KEEP)) {
+	if (HX_ENABLED(PANIC_KEEP))
 		keep_end();
-		if (panic_reboots)
-			hx_hal_reboot();
-	}
+	if (HX_ENABLED(PANIC_SCREEN))
+		screen_show();
+	if (HX_ENABLED(PANIC_KEEP) && panic_reboots)
+		hx_hal_reboot();
 	hx_hal_exit(HX_EXIT_PANIC);
 }
 

@@ -51,6 +51,18 @@ void keep_clear(void *ram, size_t bytes);
 /* keep_node.c: what follows a panic. */
 extern bool panic_reboots;
 
+/* screen.c (CONFIG_PANIC_SCREEN): what was put is shown from its beginning, by the first call. */
+struct hx_screen;
+struct screen_text {
+	const char *bytes;
+	size_t used;
+	uint32_t n_cut;		/* lines that are missing behind them */
+};
+void screen_put(const char *put, size_t n);
+void screen_show(void);
+/* The text from the top; what does not fit is counted in the last row. */
+void screen_draw(const struct hx_screen *s, const struct screen_text *t);
+
 /*
  * symtab.c; pure functions over the bytes of a table. symtab_is_valid() must have said yes before
  * the others. Text offsets count from the first function; symtab_anchor() is the offset of

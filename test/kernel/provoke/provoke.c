@@ -4,6 +4,7 @@
  * them. What is meant to be survived is followed by a log line that says so.
  */
 #include <hx/config/core_panic.h>
+#include <hx/config/hal_common.h>
 #include <hx/core/assert.h>
 #include <hx/core/cmdline.h>
 #include <hx/core/console_dev.h>
@@ -14,6 +15,8 @@
 #include <hx/core/smp.h>
 #include <hx/core/string.h>
 #include <hx/core/thread.h>
+#include <hx/hal/mmu.h>
+#include <hx/hal/screen.h>
 #include <hx/hal/timer.h>
 #include <hx/hal/trap.h>
 
@@ -33,6 +36,16 @@ static void commit_panic_once(void)
 {
 	if (HX_ENABLED(PANIC_KEEP) && !hx_panic_is_kept())
 		hx_panic("provoked with value %d", 42);
+}
+
+/* What a report does not need is broken: it must be whole all the same. */
+static void commit_panic_without_screen(void)
+{
+	const struct hx_screen *s = HX_ENABLED(SCREEN) ? hx_hal_screen() : NULL;
+
+	if (s != NULL)
+		hx_mmu_unmap(hx_align_down((uintptr_t)s->bytes, HX_PAGE_SIZE), 1);
+	hx_panic("provoked %s a screen", s != NULL ? "under" : "without");
 }
 
 static void panic_here(void *arg)
@@ -175,6 +188,7 @@ static void commit_thread_overflow(void)
 static const struct provocation provoke_stops[] = {
 	{ "panic", commit_panic },
 	{ "panic-once", commit_panic_once },
+	{ "panic-screen", commit_panic_without_screen },
 	{ "panic-deaf", commit_panic_beside_deaf },
 	{ "panic-cpu1", commit_panic_on_cpu1 },
 	{ "panic-all", commit_panic_on_all },
