@@ -26,7 +26,7 @@ void session_flush(struct console_session *s)
 	struct hx_console_dev *d = hx_console_dev_active();
 
 	if (s->used > 0)
-		d->write(d, s->buf, s->used);
+		hx_console_dev_write(d, s->buf, s->used);
 	s->used = 0;
 }
 
@@ -207,8 +207,8 @@ static void console_run(void)
 
 		if (HX_ENABLED(CONSOLE_EDITING))
 			session.waiting = true;
-		n = d->read(d, bytes, sizeof(bytes),
-			    HX_ENABLED(CONSOLE_ROWS) ? rows_timeout() : HX_FOREVER);
+		n = hx_console_dev_read(d, bytes, sizeof(bytes),
+					HX_ENABLED(CONSOLE_ROWS) ? rows_timeout() : HX_FOREVER);
 		if (HX_ENABLED(CONSOLE_EDITING))
 			session.waiting = false;
 		if (HX_ENABLED(CONSOLE_ROWS) && n == -HX_ETIMEDOUT)

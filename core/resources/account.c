@@ -9,7 +9,7 @@
 #include "resources_priv.h"
 
 static const char *const kind_names[HX_RES_KINDS] = { "memory", "handles", "interrupts", "cpu",
-						     "ports" };
+						     "ports", "io" };
 
 const char *res_kind_name(unsigned kind)
 {
@@ -37,7 +37,7 @@ static int charge_one(struct hx_res_account *a, uint64_t n, uint64_t *was)
 	return 0;
 }
 
-static HX_COLD void tell(struct hx_res_holder *h, enum hx_res_kind kind, uint64_t charged)
+HX_COLD void res_tell(struct hx_res_holder *h, enum hx_res_kind kind, uint64_t charged)
 {
 	count_up(&h->accounts[kind].n_over);
 	hx_warn("resources", "%s is over its soft limit of %s: %llu of %llu", h->name,
@@ -59,7 +59,7 @@ static void note(struct hx_res_holder *h, enum hx_res_kind kind, uint64_t was, u
 							  __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 	if (HX_UNLIKELY(was <= soft && now > soft))
-		tell(h, kind, now);
+		res_tell(h, kind, now);
 }
 
 static int charge(struct hx_res_holder *h, enum hx_res_kind kind, uint64_t n)

@@ -60,6 +60,7 @@ int hx_res_holder_init(struct hx_res_holder *h, const char *name, struct hx_res_
 	};
 	for (unsigned k = 0; k < HX_RES_KINDS; k++)
 		h->accounts[k].soft = h->accounts[k].hard = HX_RES_NONE;
+	res_meter_init(&h->meter);
 	hx_spin_init(&h->lock, "resources", HX_RANK_LEAF);
 	hx_list_init(&h->leases);
 	hx_strlcpy(h->name, name, sizeof(h->name));

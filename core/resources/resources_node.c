@@ -33,6 +33,16 @@ static void show_account(struct hx_text *out, const char *kind, const struct hx_
 		       (unsigned long long)res_load(&a->n_refused));
 }
 
+static void show_meter(struct hx_text *out, const struct hx_res_holder *h)
+{
+	struct hx_res_meter m;
+
+	res_meter_read(h, &m);
+	hx_text_printf(out, "io moved_bytes=%llu waits=%llu waited_ns=%llu again=%llu\n",
+		       (unsigned long long)m.n_bytes, (unsigned long long)m.n_waits,
+		       (unsigned long long)m.waited_ns, (unsigned long long)m.n_again);
+}
+
 static int resources_show(struct hx_text *out, const struct hx_node_args *args)
 {
 	const struct hx_res_holder *h;
@@ -44,6 +54,7 @@ static int resources_show(struct hx_text *out, const struct hx_node_args *args)
 			       h->parent != NULL ? h->parent->name : "-", h->n_children);
 		for (unsigned k = 0; k < HX_RES_KINDS; k++)
 			show_account(out, res_kind_name(k), &h->accounts[k]);
+		show_meter(out, h);
 	}
 	res_holders_unlock();
 	return h != NULL ? 0 : -HX_ENOENT;

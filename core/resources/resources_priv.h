@@ -17,6 +17,8 @@
 
 /* account.c: words of the kinds, in order. */
 const char *res_kind_name(unsigned kind);
+/* account.c: a soft limit was passed: counted, logged, and whoever listens hears of it. */
+void res_tell(struct hx_res_holder *h, enum hx_res_kind kind, uint64_t charged);
 /* account.c: forget a charge here and above. */
 void res_uncharge(struct hx_res_holder *h, enum hx_res_kind kind, uint64_t n);
 
@@ -25,6 +27,11 @@ void res_holders_lock(void);
 void res_holders_unlock(void);
 struct hx_res_holder *res_holder_at(unsigned idx);
 struct hx_res_holder *res_holder_find(const char *name);
+
+/* io.c: nothing moved yet, all buckets full. */
+void res_meter_init(struct hx_res_meter *m);
+/* io.c: for who looks. */
+void res_meter_read(const struct hx_res_holder *h, struct hx_res_meter *out);
 
 /* lease.c: every lease of a holder ends, the youngest first. */
 void res_leases_end(struct hx_res_holder *h);

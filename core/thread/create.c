@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* How a thread begins: checked, admitted by the scheduler, in the table, ready. */
 #include <hx/config/core_border.h>
+#include <hx/config/core_resources.h>
 #include <hx/core/fault.h>
 #include <hx/core/heap.h>
 #include <hx/core/stack.h>
@@ -32,6 +33,8 @@ static HX_ALWAYS_INLINE void thread_add(struct hx_thread *t)
 		t->is_joining = 0;
 	if (HX_ENABLED(USER_MODE))
 		t->user = 0;
+	if (HX_ENABLED(RESOURCES))
+		t->io = NULL;
 	quiet_lock(&thread_lock);
 	t->id = ++thread_last_id;
 	hx_list_push_back(&thread_all, &t->all_link);

@@ -8,6 +8,7 @@
 #define HX_CORE_CONSOLE_DEV_H
 
 #include <hx/base.h>
+#include <hx/core/resources_io.h>
 
 #define HX_CONSOLE_DEV_NAME_MAX	16	/* bytes of a device's name with the NUL */
 
@@ -69,6 +70,42 @@ void hx_console_dev_unregister(struct hx_console_dev *d);
  */
 struct hx_console_dev *hx_console_dev_active(void);
 const char *hx_console_dev_missing(void);
+
+/**
+ * hx_console_dev_write() - write to a device for the calling thread.
+ * hx_console_dev_read() - wait for input for it.
+ * @d:          the device
+ * @bytes:      what is written, or receives what is read
+ * @n:          bytes of it
+ * @timeout_ns: how long to wait
+ *
+ * As the device's functions, and a thread that pays for a holder (hx/core/resources_io.h) waits
+ * until its bandwidth allows them: before it writes, after it has read. Nothing is refused. What
+ * the log writes, whoever logs, is the kernel's and is not charged.
+ *
+ * Returns: read: how many bytes, at least 1; -HX_ETIMEDOUT.
+ * Context: as the device's functions.
+ * Locks:   the device's; before or after them those of hx_res_io_pay().
+ * Owner:   -
+ * Cost:    the device's.
+ * Source:  -
+ */
+static inline void hx_console_dev_write(struct hx_console_dev *d, const char *bytes, size_t n)
+{
+	if (hx_res_io_is_metered())
+		hx_res_io_pay(n);
+	d->write(d, bytes, n);
+}
+
+static inline hx_ssize_t hx_console_dev_read(struct hx_console_dev *d, char *bytes, size_t n,
+					     hx_ns_t timeout_ns)
+{
+	hx_ssize_t got = d->read(d, bytes, n, timeout_ns);
+
+	if (hx_res_io_is_metered() && got > 0)
+		hx_res_io_pay((size_t)got);
+	return got;
+}
 
 /**
  * hx_console_dev_set_log_hook() - be told around each line of the log that goes to the console.

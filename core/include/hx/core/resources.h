@@ -31,6 +31,7 @@ enum hx_res_kind {
 	HX_RES_INTERRUPTS,	/* handlers on lines: hx_res_irq_attach() */
 	HX_RES_CPU,		/* millionths of one CPU: hx_res_cpu_promise() */
 	HX_RES_PORTS,		/* I/O ports: hx_res_ports_take() */
+	HX_RES_IO,		/* bytes a second: hx_res_io_promise() of hx/core/resources_io.h */
 	HX_RES_KINDS,
 };
 
@@ -46,9 +47,30 @@ struct hx_res_account {
 	uint64_t n_over, n_refused;		/* a soft limit passed; hard limit in the way */
 };
 
+/* Bytes that run in at a rate and are taken out, at most so many at a time. */
+struct hx_res_bucket {
+	int64_t level;			/* bytes; below 0: a debt */
+	hx_ns_t at_ns;			/* what came until then is in the level */
+	uint32_t frac;			/* and billionths of a byte */
+};
+
+/* I/O that is going on; its rates are in the account. Field key: q lock of all metered I/O. */
+struct hx_res_meter {
+	struct hx_res_bucket promised;	/* q fills as fast as the holder's own promise says */
+	struct hx_res_bucket rest;	/* q what the hard limit leaves above all promises */
+	struct hx_res_bucket soft;	/* q */
+	uint64_t n_bytes;		/* q moved, here and below */
+	uint64_t n_waits, waited_ns;	/* q for a turn, by threads of this holder */
+	uint64_t n_again;		/* q refused, as the wait would have been too long */
+	uint64_t over_bytes;		/* q since the soft bucket was full */
+	hx_ns_t over_since_ns;		/* q */
+	bool is_over;			/* q and told */
+};
+
 /* Field keys: c constant, l lock, m the mutex of the list of holders. */
 struct hx_res_holder {
 	struct hx_res_account accounts[HX_RES_KINDS];
+	struct hx_res_meter meter;
 	struct hx_res_holder *parent;		/* c NULL: none above */
 	/* c A soft limit was passed; NULL: nobody is told. Any context but NMI, any lock held: it
 	 * takes none but the log's. Set right after init. */

@@ -40,6 +40,7 @@ enum hx_thread_state {
 };
 
 struct hx_border;
+struct hx_res_io;
 struct hx_runq;
 struct hx_mmu_space;
 struct hx_mutex;
@@ -69,8 +70,8 @@ struct hx_thread_guard {
 /*
  * Field keys: c constant after creation, q lock of the run queue that rq names, w lock of the wait
  * queue it is on, i lock of all priority inheritance, j lock of all joins, s itself only, T lock of
- * the table of all threads, p lock of promises, read without it. Two letters: written under both,
- * so read under either.
+ * the table of all threads, p lock of promises, read without it, r lock of metered I/O, read by
+ * itself without it. Two letters: written under both, so read under either.
  */
 struct hx_thread {
 	struct hx_context ctx;			/* q valid while not running */
@@ -114,6 +115,7 @@ struct hx_thread {
 	uint32_t swap_idx[2];			/* its record in a swap and the next, or garbage */
 	uint64_t cpus;				/* q where it may run, if there are several */
 	struct hx_thread_guard guard;		/* where schedulers are swapped */
+	struct hx_res_io *io;			/* r who pays for its I/O; NULL: nobody */
 };
 
 enum hx_thread_flags {
