@@ -111,6 +111,8 @@ hx_ssize_t hx_vfs_pread(struct hx_file *f, void *buf, size_t size, uint64_t off)
 	struct hx_fnode *n = f->node;
 	hx_ssize_t got;
 
+	if (hx_res_io_is_metered())
+		return vfs_metered_pread(f, buf, size, off);
 	if ((f->flags & HX_OPEN_READ) == 0)
 		return -HX_EBADF;
 	if (n->type == HX_FNODE_DIR)
@@ -126,11 +128,13 @@ hx_ssize_t hx_vfs_pread(struct hx_file *f, void *buf, size_t size, uint64_t off)
 }
 
 /* With APPEND the place is the end of the file, found under the same lock as the write. */
-static hx_ssize_t write_at(struct hx_file *f, const void *buf, size_t size, uint64_t *off)
+hx_ssize_t vfs_write_at(struct hx_file *f, const void *buf, size_t size, uint64_t *off)
 {
 	struct hx_fnode *n = f->node;
 	hx_ssize_t put;
 
+	if (hx_res_io_is_metered())
+		return vfs_metered_write_at(f, buf, size, off);
 	if ((f->flags & HX_OPEN_WRITE) == 0)
 		return -HX_EBADF;
 	hx_mutex_lock(&n->lock);
@@ -147,7 +151,7 @@ static hx_ssize_t write_at(struct hx_file *f, const void *buf, size_t size, uint
 
 hx_ssize_t hx_vfs_pwrite(struct hx_file *f, const void *buf, size_t size, uint64_t off)
 {
-	return write_at(f, buf, size, &off);
+	return vfs_write_at(f, buf, size, &off);
 }
 
 hx_ssize_t hx_vfs_read(struct hx_file *f, void *buf, size_t size)
@@ -162,7 +166,7 @@ hx_ssize_t hx_vfs_read(struct hx_file *f, void *buf, size_t size)
 hx_ssize_t hx_vfs_write(struct hx_file *f, const void *buf, size_t size)
 {
 	uint64_t off = f->pos;
-	hx_ssize_t put = write_at(f, buf, size, &off);
+	hx_ssize_t put = vfs_write_at(f, buf, size, &off);
 
 	if (put > 0)
 		f->pos = off + (uint64_t)put;

@@ -9,6 +9,7 @@
 #ifndef HX_FS_VFS_PRIV_H
 #define HX_FS_VFS_PRIV_H
 
+#include <hx/core/resources_io.h>
 #include <hx/fs/vfs.h>
 
 #define VFS_DEPTH_MAX	64	/* directories deep */
@@ -49,6 +50,10 @@ void vfs_node_put(struct hx_fnode *n);
 /* vfs_lock held; dir's lock is taken inside. A referenced child. */
 HX_MUST_CHECK int vfs_lookup_child(struct hx_fnode *dir, const char *name, size_t len,
 				   struct hx_fnode **out);
+/* file.c: with APPEND *off is set. metered.c, if hx_res_io_is_metered(): reading and writing. */
+hx_ssize_t vfs_write_at(struct hx_file *f, const void *buf, size_t size, uint64_t *off);
+hx_ssize_t vfs_metered_pread(struct hx_file *f, void *buf, size_t size, uint64_t off);
+hx_ssize_t vfs_metered_write_at(struct hx_file *f, const void *buf, size_t size, uint64_t *off);
 /* The mount that is uppermost on n, or NULL. */
 struct hx_fnode *vfs_cross_mounts(struct hx_fnode *n);
 

@@ -83,8 +83,12 @@ void hx_vfs_close(struct hx_file *f);
  * @off:  bytes from the start
  * @pos:  bytes from the start, may lie past the end
  *
- * Returns: bytes moved, short at the end of file or when space ran out (seek: 0); -HX_EBADF not
- *          open for it; -HX_EISDIR; -HX_EINVAL; -HX_EFBIG; -HX_ENOSPC; -HX_EIO.
+ * A thread that pays for a holder of resources (hx/core/resources_io.h) waits until the holder's
+ * bandwidth allows it, and may get less at a time.
+ *
+ * Returns: bytes moved, short at the end of file, when space ran out or by a holder's bandwidth
+ *          (seek: 0); -HX_EBADF not open for it; -HX_EISDIR; -HX_EINVAL; -HX_EFBIG; -HX_ENOSPC;
+ *          -HX_EIO; -HX_EAGAIN the holder's bandwidth does not allow it for too long.
  * Context: thread, may sleep.
  * Locks:   takes the node's lock.
  * Owner:   @buf stays the caller's.
