@@ -3,7 +3,7 @@
  * Calls on the host: who inherits what from whom and when it ends, circles, timeouts at each stage,
  * servers that die, ends that close, and random traffic whose books must balance.
  */
-#include "ipc_test.h"
+#include "under_each.h"
 
 #include "torture_priv.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Capabilities in messages: they arrive together with at most the sender's rights, or the sender
  * has them as before; nothing stays behind. */
-#include "ipc_test.h"
+#include "under_each.h"
 #include <hx/core/heap.h>
 #include <hx/hal/timer.h>
 

@@ -3,7 +3,7 @@
  * Channels on the host: each rule by itself, random operations of one thread against a model,
  * random traffic of many threads whose books must balance, and each allocation failing.
  */
-#include "ipc_test.h"
+#include "under_each.h"
 
 #include <hx/core/frames.h>
 

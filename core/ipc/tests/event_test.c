@@ -3,7 +3,7 @@
  * The event bus on the host: each rule by itself, handlers, random operations against a model, and
  * each allocation failing.
  */
-#include "ipc_test.h"
+#include "under_each.h"
 
 #include <hx/core/irq.h>
 #include <hx/hal/irq.h>

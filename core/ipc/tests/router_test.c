@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The router on the host: addresses, order, replies with a deadline, and random traffic. */
-#include "ipc_test.h"
+#include "under_each.h"
 
 #include <hx/core/router.h>
 #include <hx/core/time.h>

@@ -5,6 +5,20 @@
 #include <hx/core/time.h>
 #include <hx/hal/timer.h>
 
+#include "thread_priv.h"
+
+/* Time stands still meanwhile, and only who is more urgent or waits his turn has one. */
+static void yield_until_blocked(struct hx_thread *t)
+{
+	while (t->state != HX_THREAD_BLOCKED)
+		hx_yield();
+}
+
+static void it_is_the_scheduler_that_was_asked_for(void **state)
+{
+	assert_ptr_equal(sched_ops(), scheduler);
+}
+
 /* ---- semaphore */
 
 struct take {
@@ -45,9 +59,9 @@ static void sem_permit_goes_to_the_longest_waiter(void **state)
 	struct take a = { &s, HX_FOREVER };
 	struct hx_thread *first = start(take, &a), *second;
 
-	let_block(first);
+	yield_until_blocked(first);
 	second = start(take, &a);
-	let_block(second);
+	yield_until_blocked(second);
 	hx_sem_give(&s);
 	/* Handed over: who runs cannot snatch it. */
 	assert_int_equal(hx_sem_take(&s, 0), -HX_EAGAIN);
@@ -67,9 +81,9 @@ static void sem_timeout_among_waiters_keeps_the_count(void **state)
 	struct take brief = { &s, 2 * TICK_NS }, patient = { &s, HX_FOREVER };
 	struct hx_thread *a = start(take, &brief), *b;
 
-	let_block(a);
+	yield_until_blocked(a);
 	b = start(take, &patient);
-	let_block(b);
+	yield_until_blocked(b);
 	assert_int_equal(end_of(a), -HX_ETIMEDOUT);
 	hx_sem_give(&s);
 	assert_int_equal(end_of(b), 0);
@@ -88,7 +102,7 @@ static void sem_given_between_timeout_and_its_notice_is_kept(void **state)
 	struct take brief = { &s, TICK_NS };
 	struct hx_thread *a = start(take, &brief);
 
-	let_block(a);
+	yield_until_blocked(a);
 	hx_preempt_disable();
 	while (a->state == HX_THREAD_BLOCKED)
 		hx_cpu_relax();
@@ -131,7 +145,7 @@ static void mutex_passes_from_waiter_to_waiter(void **state)
 	hx_mutex_lock(&mutex);
 	for (unsigned i = 0; i < 4; i++) {
 		t[i] = start(lock_for_a_while, (void *)(uintptr_t)HX_FOREVER);
-		let_block(t[i]);
+		yield_until_blocked(t[i]);
 	}
 	hx_mutex_unlock(&mutex);
 	assert_int_equal(mutex.owner, (uintptr_t)t[0] | 1);
@@ -188,7 +202,7 @@ static struct hx_thread *start_chain(void)
 	hx_mutex_init(&high_m);
 	hx_mutex_lock(&low_m);
 	t = start_with(110, lock_high_then_low, NULL);
-	let_block(t);
+	yield_until_blocked(t);
 	return t;
 }
 
@@ -201,7 +215,7 @@ static void owner_inherits_through_a_chain_and_gives_back(void **state)
 	middle = start_chain();
 	assert_int_equal(self->prio, 110);
 	high = start_with(100, lock_high, (void *)(uintptr_t)HX_FOREVER);
-	let_block(high);
+	yield_until_blocked(high);
 	assert_int_equal(middle->prio, 100);
 	assert_int_equal(self->prio, 100);
 	assert_int_equal(self->base_prio, HX_PRIO_DEFAULT);
@@ -231,7 +245,7 @@ static void what_a_waiter_lent_goes_when_it_gives_up(void **state)
 		skip();
 	middle = start_chain();
 	high = start_with(100, lock_high, (void *)(uintptr_t)(2 * TICK_NS));
-	let_block(high);
+	yield_until_blocked(high);
 	assert_int_equal(self->prio, 100);
 	assert_int_equal(end_of(high), -HX_ETIMEDOUT);
 	assert_int_equal(middle->prio, 110);
@@ -332,7 +346,7 @@ static void wake_one_takes_the_first_and_wake_all_the_rest(void **state)
 
 	for (unsigned i = 0; i < 3; i++) {
 		t[i] = start(wait_once, (void *)(uintptr_t)HX_FOREVER);
-		let_block(t[i]);
+		yield_until_blocked(t[i]);
 	}
 	assert_int_equal(wake(false), 1);
 	assert_int_not_equal(t[0]->state, HX_THREAD_BLOCKED);
@@ -346,7 +360,7 @@ static void wake_stops_the_timeout(void **state)
 {
 	struct hx_thread *t = start(wait_once, (void *)(uintptr_t)(5 * TICK_NS));
 
-	let_block(t);
+	yield_until_blocked(t);
 	assert_true(t->timeout.node.linked);
 	assert_int_equal(wake(false), 1);
 	assert_int_equal(end_of(t), 0);		/* it has stopped it before it went on */
@@ -359,7 +373,7 @@ static void timeout_with_no_end_never_comes(void **state)
 
 	hx_sleep_ns(TICK_NS);
 	t = start(wait_once, (void *)(uintptr_t)(HX_FOREVER - 1));
-	let_block(t);
+	yield_until_blocked(t);
 	assert_true(t->timeout.deadline_ns >= HX_FOREVER - 1);	/* and has not wrapped */
 	hx_sleep_ns(3600 * HX_NS_PER_S);
 	assert_int_equal(t->state, HX_THREAD_BLOCKED);
@@ -370,6 +384,7 @@ static void timeout_with_no_end_never_comes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(it_is_the_scheduler_that_was_asked_for),
 		TEST(sem_counts_permits),
 		TEST(sem_with_all_permits_takes_no_more),
 		TEST(sem_permit_goes_to_the_longest_waiter),
@@ -389,5 +404,5 @@ int main(void)
 		cmocka_unit_test(mutex_before_threads_is_free),
 	};
 
-	return run_under_each(tests);
+	return RUN_UNDER_EACH_SCHEDULER(tests);
 }

@@ -145,7 +145,7 @@ static void spinning_threads_share_the_cpu(void **state)
 	static uint64_t n[2];
 	struct hx_thread *t[2];
 
-	if (sched_ops()->tick == NULL)
+	if (scheduler->tick == NULL)
 		skip();
 	stop = false;
 	for (unsigned i = 0; i < 2; i++) {
@@ -164,7 +164,7 @@ static void preemption_waits_until_it_is_allowed(void **state)
 	static uint64_t n;
 	struct hx_thread *t;
 
-	if (sched_ops()->tick == NULL)
+	if (scheduler->tick == NULL)
 		skip();
 	stop = false;
 	n = 0;
@@ -191,5 +191,5 @@ int main(void)
 		TEST(preemption_waits_until_it_is_allowed),
 	};
 
-	return run_under_each(tests);
+	return RUN_UNDER_EACH_SCHEDULER(tests);
 }

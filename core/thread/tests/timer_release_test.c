@@ -118,5 +118,5 @@ int main(void)
 		TEST(what_a_function_took_is_forgotten_with_it),
 	};
 
-	return run_under_each(tests);
+	return RUN_UNDER_EACH_SCHEDULER(tests);
 }

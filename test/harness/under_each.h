@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A machine with threads under each scheduler that is linked in, and threads of a test. */
-#ifndef HX_IPC_TEST_H
-#define HX_IPC_TEST_H
+/*
+ * Tests that are run under each scheduler there is, in virtual time: where a timeout is exact and a
+ * race can be laid out step by step. It needs core/thread, so it is no part of hx_test.h; what it
+ * defines belongs to the one program that includes it.
+ */
+#ifndef HX_UNDER_EACH_H
+#define HX_UNDER_EACH_H
 
 #include "hx_test.h"
 #include <hx/config/core_thread.h>
@@ -14,7 +18,7 @@
 static const struct hx_sched_ops *scheduler;	/* which one the tests run under */
 
 /* Some tests allocate more in their time than a heap has that takes nothing back. */
-static const char *heap(void)
+static inline const char *heap(void)
 {
 	const struct hx_heap_ops *const *it;
 
@@ -24,7 +28,7 @@ static const char *heap(void)
 	return "bump";
 }
 
-static HX_UNUSED int setup(void **state)
+static inline int setup(void **state)
 {
 	char words[64];
 
@@ -36,7 +40,7 @@ static HX_UNUSED int setup(void **state)
 	return 0;
 }
 
-static HX_UNUSED struct hx_thread *start_with(uint8_t prio, int (*fn)(void *arg), void *arg)
+static inline struct hx_thread *start_with(uint8_t prio, int (*fn)(void *arg), void *arg)
 {
 	struct hx_thread_params p = { .name = "t", .fn = fn, .arg = arg, .prio = prio };
 	struct hx_thread *t = NULL;
@@ -45,12 +49,12 @@ static HX_UNUSED struct hx_thread *start_with(uint8_t prio, int (*fn)(void *arg)
 	return t;
 }
 
-static HX_UNUSED struct hx_thread *start(int (*fn)(void *arg), void *arg)
+static inline struct hx_thread *start(int (*fn)(void *arg), void *arg)
 {
 	return start_with(HX_PRIO_DEFAULT, fn, arg);
 }
 
-static HX_UNUSED int end_of(struct hx_thread *t)
+static inline int end_of(struct hx_thread *t)
 {
 	int value = 0;
 
@@ -59,7 +63,7 @@ static HX_UNUSED int end_of(struct hx_thread *t)
 }
 
 /* Until it waits; also for one that is less urgent. */
-static HX_UNUSED void let_block(struct hx_thread *t)
+static inline void let_block(struct hx_thread *t)
 {
 	while (t->state != HX_THREAD_BLOCKED)
 		hx_sleep_ns(1);
@@ -68,7 +72,7 @@ static HX_UNUSED void let_block(struct hx_thread *t)
 #define TEST(f)	{ .name = #f, .test_func = (f), .setup_func = setup, \
 		  .teardown_func = hx_test_machine_teardown }
 
-/* All tests, once under each scheduler. */
+/* All tests, once under each scheduler; how many failed. */
 #define RUN_UNDER_EACH_SCHEDULER(tests) ({ \
 	const struct hx_sched_ops *const *it_; \
 	int failed_ = 0; \
