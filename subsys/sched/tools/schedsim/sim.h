@@ -7,6 +7,7 @@
  *	sim.c       the clock and the loop     place.c    which CPU, stealing, balancing
  *	program.c   the steps of a thread      sync.c     mutexes and semaphores
  *	world.c     what providers call        check.c    the invariants
+ *	life.c      made, opened, closed
  *
  * Invariants; check.c looks after every step, and cites them:
  *	1 A thread is on one CPU, or at one provider's queue, or neither.
@@ -137,17 +138,19 @@ struct sim {
 /* Run to the end. 0; -HX_EINVAL with s->error: the provider or the program broke a rule. The
  * result stays in *s until sim_free(). */
 HX_MUST_CHECK int sim_run(const struct workload *w, const struct sim_options *o, struct sim **out);
-struct sim *sim_make(const struct workload *w, const struct sim_options *o);
-void sim_open(struct sim *s);			/* init of the provider; may sim_fail() */
-void sim_close(struct sim *s);			/* threads out, fini */
-void sim_free(struct sim *s);
-int sim_failed(struct sim *s);			/* after sim_fail(); -HX_EINVAL */
 void sim_settle(struct sim *s);			/* do what is due now: preemptions, idle CPUs */
 void sim_tick(struct sim *s);
 void sim_between(struct sim *s);		/* what is due and does not wait for the tick */
 uint64_t sim_next_between(const struct sim *s);	/* when that is next */
 HX_NORETURN void sim_fail(struct sim *s, const char *fmt, ...) HX_PRINTF(2, 3);
 uint64_t sim_next_tick(const struct sim *s);
+
+/* ---- life.c */
+struct sim *sim_make(const struct workload *w, const struct sim_options *o);
+void sim_open(struct sim *s);			/* init of the provider; may sim_fail() */
+void sim_close(struct sim *s);			/* threads out, fini */
+void sim_free(struct sim *s);
+int sim_failed(struct sim *s);			/* after sim_fail(); -HX_EINVAL */
 
 /* ---- world.c */
 extern struct sim *world;		/* the one that runs: providers give no context */
