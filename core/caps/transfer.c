@@ -12,6 +12,7 @@
  * Receiving takes slots for all, then looks whether all are still there, then moves them. One that
  * is revoked between the look and the move is as if revoked right after it arrived.
  */
+#include <hx/core/caps_send.h>
 #include <hx/core/thread.h>
 
 #include "caps_priv.h"

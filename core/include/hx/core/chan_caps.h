@@ -14,7 +14,7 @@
 #ifndef HX_CORE_CHAN_CAPS_H
 #define HX_CORE_CHAN_CAPS_H
 
-#include <hx/core/caps.h>
+#include <hx/core/caps_send.h>
 #include <hx/core/chan.h>
 
 /* A capability in flight: a is its handle in the channel's table, b the table. Made by the
