@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tlsf.c (taking and giving blocks) and tlsf_info.c (figures, checks) share; the ideas and the
- * numbered rules are at the top of tlsf.c.
+ * What tlsf.c (taking and giving blocks), tlsf_regions.c (where memory comes from) and tlsf_info.c
+ * (figures, checks) share; the ideas and the numbered rules are at the top of tlsf.c.
  */
 #ifndef HX_HEAP_TLSF_PRIV_H
 #define HX_HEAP_TLSF_PRIV_H
 
+#include <hx/config/subsys_memory_heap_tlsf.h>
 #include <hx/core/heap_class.h>
 #include <hx/core/list.h>
 #include <hx/core/lock.h>
@@ -58,6 +59,11 @@ struct tlsf_heap {
 
 extern struct tlsf_heap tlsf;
 
+#define TLSF_REGION_ORDER \
+	hx_log2_ceil(CONFIG_HEAP_TLSF_REGION_KIB * HX_KIB / HX_PAGE_SIZE)
+/* What a region needs beside its blocks: its own head, and the head of the block that ends it. */
+#define TLSF_REGION_EXTRA	(sizeof(struct tlsf_region) + TLSF_HEAD)
+
 /* A block's tag: its address, mixed with a secret of this boot. */
 static inline uint64_t tlsf_tag(const struct tlsf_block *b)
 {
@@ -106,8 +112,37 @@ static HX_ALWAYS_INLINE unsigned tlsf_index(size_t size)
 	return size < TLSF_LINEAR ? (unsigned)size >> 4 : tlsf_index_large(size);
 }
 
-/* tlsf.c */
+/* Put a block on the list of its size. */
+static HX_ALWAYS_INLINE void tlsf_insert(struct tlsf_block *b, size_t size)
+{
+	unsigned idx = tlsf_index(size);
+
+	hx_list_push_front(&tlsf.list[idx], &b->free);
+	hx_bit_set32(tlsf.sl_used, idx);
+	hx_bit_set32(&tlsf.lists_used, idx / TLSF_SL);
+}
+
+/* Take a block off its list. */
+static HX_ALWAYS_INLINE void tlsf_remove(struct tlsf_block *b)
+{
+	const struct hx_list *next = b->free.next;
+
+	hx_list_unlink(&b->free);
+	if (next == b->free.prev) {	/* it was alone: that is the head */
+		unsigned idx = (unsigned)(next - tlsf.list);
+
+		hx_bit_clear32(tlsf.sl_used, idx);
+		if (tlsf.sl_used[idx / TLSF_SL] == 0)
+			hx_bit_clear32(&tlsf.lists_used, idx / TLSF_SL);
+	}
+}
+
+/* Take the first block of a list off it. */
+/* tlsf_regions.c: the region goes; one more, with a block of this size, which becomes the top, or
+ * -HX_ENOMEM; the block b is free and all there is in its region. */
 void tlsf_release(struct tlsf_region *r);
+int tlsf_grow(size_t size);
+void tlsf_emptied(struct tlsf_block *b);
 /* tlsf_info.c */
 void tlsf_stats(struct hx_heap_stats *out);
 void tlsf_show(struct hx_text *out);
