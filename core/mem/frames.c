@@ -15,7 +15,8 @@
  * 3 Locking. zone->lock with interrupts off for everything that moves a page; zones are never
  *   locked together. A CPU's cache has a lock, taken alone or after the zone's.
  * 4 Trust. A provider's page outside its zone or misaligned stops the kernel: it would be handed
- *   out as memory. A bad free is the caller's fault and is refused by name.
+ *   out as memory. One that is on probation is thrown out instead (frames_guard.c). A bad free is
+ *   the caller's fault and is refused by name.
  */
 #include <hx/config/core_lib.h>
 #include <hx/config/core_mem.h>
@@ -95,10 +96,10 @@ static int zone_alloc(struct hx_zone *z, unsigned order, uint64_t keep, hx_paddr
 		pfn = zone_cache_pop(z);
 		goto unlock;
 	}
-	err = z->n_free < n ? -HX_ENOMEM : zone_take(frames_ops(), z, order, &pfn);
+	err = z->n_free < n ? -HX_ENOMEM : zone_ops(frames_ops(), z)->alloc(z, order, &pfn);
 	if (err != 0 && z->n_free + frames_n_cached(z) >= n) {
 		zone_cache_drain(z);
-		err = zone_take(frames_ops(), z, order, &pfn);
+		err = zone_ops(frames_ops(), z)->alloc(z, order, &pfn);
 	}
 	if (err != 0)
 		goto unlock;
@@ -111,6 +112,7 @@ static int zone_alloc(struct hx_zone *z, unsigned order, uint64_t keep, hx_paddr
 		frames_cpu_fill(z);
 unlock:
 	hx_spin_unlock_irqrestore(&z->lock, irq);
+	frames_swap_poll();
 	if (err == 0)
 		*pa = pfn << HX_PAGE_SHIFT;
 	return err;
@@ -240,12 +242,13 @@ static HX_NOINLINE int frames_free_slow(hx_paddr_t pa, unsigned order)
 	if (order != 0 || !zone_cache_push(z, pfn - z->start)) {
 		/* n_free is lowest just before a free. */
 		z->n_min_free = hx_min_u64(z->n_min_free, z->n_free);
-		err = zone_give(frames_ops(), z, pfn, order);
+		err = zone_ops(frames_ops(), z)->free(z, pfn, order);
 		z->n_free += err == 0 ? n : 0;
 	}
 	if (frames_poisons() && err == 0)
 		frames_poison_fill(pfn, order);
 	hx_spin_unlock_irqrestore(&z->lock, irq);
+	frames_swap_poll();
 	return err == 0 ? 0 : frames_refuse(z, pa, order, err);
 }
 
@@ -315,7 +318,7 @@ HX_COLD void hx_frames_count_free(struct hx_zone *z, uint64_t by_order[HX_FRAMES
 	if (z->n_pages == 0 || frames_ops()->count_free == NULL)
 		return;
 	irq = hx_spin_lock_irqsave(&z->lock);
-	zone_count(frames_ops(), z, by_order);
+	zone_ops(frames_ops(), z)->count_free(z, by_order);
 	by_order[0] += frames_n_cached(z);
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 }
@@ -331,10 +334,11 @@ HX_COLD int hx_frames_check(void)
 			continue;
 		irq = hx_spin_lock_irqsave(&z->lock);
 		zone_cache_drain(z);
-		if (zone_check(frames_ops(), z) != 0)
+		if (zone_ops(frames_ops(), z)->check(z) != 0)
 			err = -HX_EBADMSG;
 		hx_spin_unlock_irqrestore(&z->lock, irq);
 	}
+	frames_swap_poll();
 	return err;
 }
 
@@ -449,7 +453,7 @@ static HX_COLD int frames_check_ops(const void *p)
 	       ops->alloc != NULL && ops->free != NULL ? 0 : -HX_EINVAL;
 }
 
-static const struct hx_kind frames_kind = {
+const struct hx_kind frames_kind = {
 	.slot = "frames", .abi = HX_FRAMES_ABI, .default_name = CONFIG_FRAMES_DEFAULT_NAME,
 	.first = (const void *const *)__start_hx_frames_classes,
 	.last = (const void *const *)__stop_hx_frames_classes,

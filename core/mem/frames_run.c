@@ -24,7 +24,7 @@ static void run_split(hx_pfn_t pfn, unsigned order)
 	for (unsigned i = HX_ZONE_DMA; pfn - z->start >= z->n_span; )
 		z = hx_frames_zone(++i);	/* it was taken from one of them */
 	irq = hx_spin_lock_irqsave(&z->lock);
-	zone_split(frames_current, z, pfn, order);
+	zone_ops(frames_current, z)->split(z, pfn, order);
 	hx_spin_unlock_irqrestore(&z->lock, irq);
 }
 

@@ -3,17 +3,13 @@
  * Whose a page is while two frame allocators have pages of a zone: the moving of runs from one to
  * the other, and what others do meanwhile. frames_swap.c says when, and why this is right.
  */
+#include <hx/core/assert.h>
 #include <hx/core/string.h>
 #include <hx/hal/mem.h>
 
 #include "frames_share.h"
 
 struct frames_share frames_shares[HX_ZONE_COUNT];
-
-static struct frames_share *share_of(const struct hx_zone *z)
-{
-	return &frames_shares[z - hx_frames_zone(HX_ZONE_DMA)];
-}
 
 const struct hx_frames_swap_ops *frames_swap_more(const struct hx_frames_ops *ops)
 {
@@ -29,12 +25,20 @@ const struct hx_frames_swap_ops *frames_swap_more(const struct hx_frames_ops *op
 HX_COLD void frames_swap_start(const struct hx_frames_ops *ops)
 {
 	memset(frames_shares, 0, sizeof(frames_shares));
+	frames_guard_reset();
 	for (unsigned i = 0; i < HX_ZONE_COUNT; i++) {
 		struct frames_share *s = &frames_shares[i];
 
+		s->calls = ops;
 		s->first = (struct frames_side){ ops, frames_swap_more(ops), hx_frames_zone(i) };
+		s->second.view = &s->view;
 		s->is_boot_meta = true;
 	}
+}
+
+const struct hx_frames_ops *frames_swap_ops(const struct hx_zone *z)
+{
+	return frames_share_of(z)->calls;
 }
 
 /* ---- moving */
@@ -57,6 +61,20 @@ static bool run_can_be(hx_pfn_t pfn, hx_pfn_t end, uint8_t run)
 	       pages_of(run) <= end - pfn;
 }
 
+/* What begins at a page of a side: as it says, or as the book does. */
+static uint8_t run_at(struct frames_share *s, struct frames_side *from, hx_pfn_t pfn, hx_pfn_t end)
+{
+	uint8_t run, said;
+
+	if (!frames_on_book(s, from))
+		return from->more->look(from->view, pfn);
+	run = frames_book_look(&s->book, pfn, end);
+	said = from->is_bad ? run : from->more->look(from->view, pfn);
+	if (said != run)
+		frames_side_wrong(s, from, "says %#x of page %#jx, which is %#x", said, pfn, run);
+	return run;
+}
+
 /* Free pages may be more than what was moved: they merge. */
 static bool run_is_there(const struct frames_side *s, hx_pfn_t pfn, uint8_t run)
 {
@@ -75,32 +93,49 @@ static void run_count(struct frames_share *s, uint8_t run)
 		s->n_second_free += n;
 }
 
-/* At most this many pages and one run. 0; -HX_EBADMSG, and the run in question has not moved. */
+/* From one to the other. False: that one did not take it over; who had it has it. */
+static bool run_move(struct frames_share *s, struct frames_side *from, struct frames_side *to,
+		     hx_pfn_t pfn, uint8_t run)
+{
+	if (!from->is_bad)
+		from->more->drop(from->view, pfn, run);
+	to->more->adopt(to->view, pfn, run);
+	if (run_is_there(to, pfn, run)) {
+		if (!s->on_trial && to == &s->second)
+			frames_book_adopt(&s->book, pfn, run);
+		run_count(s, run);
+		return true;
+	}
+	if (!from->is_bad)
+		from->more->adopt(from->view, pfn, run);
+	if (frames_on_book(s, to))
+		frames_side_wrong(s, to, "did not take page %#jx over as %#x", pfn, run);
+	return false;
+}
+
 int frames_share_step(struct frames_share *s, hx_pfn_t n_pages)
 {
 	struct frames_side *from = s->is_back ? &s->second : &s->first;
 	struct frames_side *to = s->is_back ? &s->first : &s->second;
 	hx_pfn_t *edge = s->is_back ? &s->low : &s->high;
 	hx_pfn_t end = s->is_back ? s->high : s->first.view->end;
+	bool is_rescue = s->is_rescue;
 
 	for (hx_pfn_t stop = hx_min_u64(end, *edge + n_pages); *edge < stop; ) {
-		uint8_t run = from->more->look(from->view, *edge);
+		uint8_t run = run_at(s, from, *edge, end);
 
+		if (s->is_rescue != is_rescue)	/* from was found bad: it begins anew */
+			return -HX_EBADMSG;
 		if (run == HX_PAGE_NONE) {
 			++*edge;
 			continue;
 		}
-		if (!run_can_be(*edge, end, run))
+		if (!run_can_be(*edge, end, run) || !run_move(s, from, to, *edge, run))
 			return -HX_EBADMSG;
-		from->more->drop(from->view, *edge, run);
-		to->more->adopt(to->view, *edge, run);
-		if (!run_is_there(to, *edge, run)) {
-			from->more->adopt(from->view, *edge, run);
-			return -HX_EBADMSG;
-		}
-		run_count(s, run);
 		*edge += pages_of(run);
 	}
+	if (s->is_rescue && frames_share_is_over(s))
+		frames_share_exchange(s);
 	return 0;
 }
 
@@ -109,112 +144,94 @@ hx_pfn_t frames_share_edge(const struct frames_share *s)
 	return s->is_back ? s->low : s->high;
 }
 
-/* The edge is inside a block: move what is left of it. False: it was not, or that went wrong. */
-static bool share_finish_block(struct frames_share *s)
+bool frames_share_is_over(const struct frames_share *s)
+{
+	return frames_share_edge(s) == (s->is_back ? s->high : s->first.view->end);
+}
+
+/* The block in which high is goes in one piece, so that low is the only edge inside one. */
+void frames_share_turn(struct frames_share *s)
+{
+	hx_pfn_t low = s->low, block = hx_max_u64(low, hx_align_down(s->high, FRAMES_BLOCK));
+
+	s->is_back = true;
+	for (s->low = block; s->low < s->high && !s->is_rescue; )
+		if (frames_share_step(s, FRAMES_BLOCK) != 0 && !s->is_rescue)
+			s->low++;		/* lost */
+	if (s->is_rescue)
+		return;
+	s->low = low;
+	s->high = block;
+}
+
+bool frames_share_more(struct frames_share *s, unsigned order)
 {
 	hx_pfn_t rest = -frames_share_edge(s) & (FRAMES_BLOCK - 1);
 
-	return s->low != s->high && rest != 0 && frames_share_step(s, rest) == 0;
+	if (!s->is_split || frames_share_is_over(s))
+		return false;
+	if (s->first.is_bad || s->second.is_bad)
+		return frames_share_step(s, FRAMES_STEP_PAGES) == 0 || s->is_rescue;
+	/* The edge is inside a block: what is left of it may be part of a larger run. */
+	return order != 0 && s->low != s->high && rest != 0 && frames_share_step(s, rest) == 0;
 }
 
-/* ---- pages taken and given back meanwhile; the zone is locked */
+/* ---- who is the first */
 
-const struct hx_frames_ops *frames_swap_ops(const struct hx_zone *z)
+/* What is the provider's in a view. */
+static void views_exchange(struct hx_zone *a, struct hx_zone *b)
 {
-	return share_of(z)->first.ops;
+	struct hx_zone was;
+
+	memcpy(was.priv, a->priv, sizeof(was.priv));
+	memcpy(a->priv, b->priv, sizeof(a->priv));
+	memcpy(b->priv, was.priv, sizeof(b->priv));
+	was.meta = a->meta;
+	was.meta_bytes = a->meta_bytes;
+	was.state = a->state;
+	a->meta = b->meta;
+	a->meta_bytes = b->meta_bytes;
+	a->state = b->state;
+	b->meta = was.meta;
+	b->meta_bytes = was.meta_bytes;
+	b->state = was.state;
 }
 
-static bool second_has(const struct frames_share *s, hx_pfn_t pfn)
+void frames_share_exchange(struct frames_share *s)
 {
-	return pfn - s->low < s->high - s->low;
+	struct frames_side was = s->first;
+	bool was_boot_meta = s->is_boot_meta;
+
+	views_exchange(s->first.view, &s->view);
+	s->first.ops = s->second.ops;
+	s->first.more = s->second.more;
+	s->first.is_bad = s->second.is_bad;
+	s->second = was;
+	s->second.view = &s->view;
+	s->is_boot_meta = s->was_boot_meta;
+	s->was_boot_meta = was_boot_meta;
+	s->is_split = s->is_back = s->is_rescue = s->on_trial = false;
+	s->low = s->high = 0;
+	s->n_second = s->n_second_free = 0;
 }
 
-int frames_share_take(struct frames_share *s, unsigned order, hx_pfn_t *pfn)
+void frames_share_rescue(struct frames_share *s)
 {
-	hx_pfn_t p;
-	int err = s->n_second_free < 1ull << order || s->is_wrong ? -HX_ENOMEM
-		  : s->second.ops->alloc(s->second.view, order, &p);
-
-	if (err != 0)
-		return err;
-	/* It is new, and is not believed before it has the slot. */
-	if ((p & ((1ull << order) - 1)) != 0 || !second_has(s, p) ||
-	    s->high - p < 1ull << order) {
-		s->is_wrong = true;
-		return -HX_ENOMEM;
-	}
-	s->n_second_free -= 1ull << order;
-	*pfn = p;
-	return 0;
-}
-
-static HX_NOINLINE int share_take(struct frames_share *s, unsigned order, hx_pfn_t *pfn)
-{
-	int err = frames_share_take(s, order, pfn);
-
-	if (err == 0 || order == 0 || !share_finish_block(s))
-		return err;
-	err = s->first.ops->alloc(s->first.view, order, pfn);
-	return err == 0 ? 0 : frames_share_take(s, order, pfn);
-}
-
-int frames_swap_take(struct hx_zone *z, unsigned order, hx_pfn_t *pfn)
-{
-	struct frames_share *s = share_of(z);
-	int err = s->first.ops->alloc(z, order, pfn);
-
-	return err != 0 && s->is_split ? share_take(s, order, pfn) : err;
-}
-
-int frames_swap_give(struct hx_zone *z, hx_pfn_t pfn, unsigned order)
-{
-	struct frames_share *s = share_of(z);
 	int err;
 
-	if (!second_has(s, pfn))
-		return s->first.ops->free(z, pfn, order);
-	err = s->second.ops->free(s->second.view, pfn, order);
-	s->n_second_free += err == 0 ? 1ull << order : 0;
-	return err;
+	memset(s->view.priv, 0, sizeof(s->view.priv));
+	s->view.state = NULL;
+	err = s->second.ops->init(&s->view);	/* as it did before, for the same span */
+	hx_verify(err == 0);
+	s->is_split = s->is_rescue = true;
+	s->is_back = false;
+	s->low = s->high = s->first.view->start;
+	s->n_second = s->n_second_free = 0;
 }
 
-void frames_swap_split(struct hx_zone *z, hx_pfn_t pfn, unsigned order)
+void frames_caches_open(struct hx_zone *z)
 {
-	struct frames_share *s = share_of(z);
-	struct frames_side *side = second_has(s, pfn) ? &s->second : &s->first;
+	bool can = z->state != NULL && z->n_span <= UINT32_MAX;
 
-	side->ops->split(side->view, pfn, order);
-}
-
-HX_COLD void frames_swap_count(const struct hx_zone *z, uint64_t by_order[HX_FRAMES_MAX_ORDER + 1])
-{
-	const struct frames_share *s = share_of(z);
-	uint64_t more[HX_FRAMES_MAX_ORDER + 1] = { 0 };
-
-	if (s->first.ops->count_free != NULL)
-		s->first.ops->count_free(z, by_order);
-	if (!s->is_split || s->second.ops->count_free == NULL)
-		return;
-	s->second.ops->count_free(s->second.view, more);
-	for (unsigned k = 0; k <= HX_FRAMES_MAX_ORDER; k++)
-		by_order[k] += more[k];
-}
-
-/* Each is held to its own part of the figures. */
-HX_COLD int frames_swap_check(struct hx_zone *z)
-{
-	struct frames_share *s = share_of(z);
-	uint64_t n_pages = z->n_pages, n_free = z->n_free;
-	int err;
-
-	z->n_pages -= s->n_second;
-	z->n_free -= s->n_second_free;
-	err = s->first.ops->check != NULL ? s->first.ops->check(z) : 0;
-	z->n_pages = n_pages;
-	z->n_free = n_free;
-	if (err != 0 || !s->is_split || s->second.ops->check == NULL)
-		return err;
-	s->view.n_pages = s->n_second;
-	s->view.n_free = s->n_second_free;
-	return s->second.ops->check(s->second.view);
+	__atomic_store_n(&z->n_cache_max, can ? HX_FRAMES_CACHE : 0, __ATOMIC_RELEASE);
 }

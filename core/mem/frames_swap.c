@@ -16,8 +16,11 @@
  * 4 Meanwhile the zone's caches of single pages are shut: CACHED is a state of one provider's.
  * 5 A run of 2^k pages lies in one aligned block of 2^MAX_ORDER. Only where the edge is inside such
  *   a block can free pages be together and not be found: then the rest of the block is moved.
- * 6 z->n_free is of both. Metadata of the one who comes is taken as a run of pages; that of the one
- *   who goes is given back, also what boot had set aside.
+ * 6 z->n_free is of both. Metadata of the one who comes is taken as a run of pages, and so is a
+ *   book of what goes over: the second's answers are held against it (frames_guard.c).
+ * 7 Behind the commit the new one is the first, on trial, with the book of all pages; the old one
+ *   is the second, with no page and its metadata. A swap back finds both. At the end of probation
+ *   the metadata is given back, also what boot had set aside, and the book.
  */
 #include <hx/config/core_slot.h>
 #include <hx/core/assert.h>
@@ -34,34 +37,30 @@
 
 #include "frames_share.h"
 
-#define STEP_PAGES	64u
-
 HX_FAULT_POINT(frames_move, "frames.move", "a step of a swap of frame allocators fails");
 
 void (*frames_swap_listen)(void);
 bool frames_caches_shut;
 
-/* ---- a zone's metadata, caches and views */
+/* ---- what comes up for a zone */
 
-static uint64_t meta_pages(const struct hx_zone *view)
+static int pages_up(uint64_t bytes, void **room)
 {
-	return (view->meta_bytes + HX_PAGE_SIZE - 1) >> HX_PAGE_SHIFT;
+	hx_paddr_t pa;
+	int err = hx_frames_alloc_run(hx_max_u64(1, frames_pages_of(bytes)), 0, 0, 0, &pa);
+
+	if (err == 0)
+		*room = hx_phys_to_virt(pa);
+	return err;
 }
 
-static void meta_give(struct hx_zone *view)
-{
-	if (view->meta != NULL)
-		hx_frames_free_run(hx_virt_to_phys(view->meta), meta_pages(view));
-	view->meta = NULL;
-}
-
-/* The new one's view of a zone: all holes. */
-static int view_up(struct hx_swap *swap, struct frames_share *s)
+/* A view of a zone for the new one, all holes, and an empty book. */
+static int share_up(struct hx_swap *swap, struct frames_share *s)
 {
 	const struct hx_zone *z = s->first.view;
-	struct hx_zone *view = &s->view;
 	const struct hx_frames_ops *new = swap->new;
-	hx_paddr_t pa;
+	struct hx_zone *view = &s->view;
+	void *room;
 	int err;
 
 	memset(view, 0, sizeof(*view));
@@ -69,26 +68,23 @@ static int view_up(struct hx_swap *swap, struct frames_share *s)
 	view->start = z->start;
 	view->end = z->end;
 	view->n_span = z->n_span;
-	view->meta_bytes = new->meta_bytes(z->n_span);
-	if (meta_pages(view) > FRAMES_BLOCK) {
+	view->meta_bytes = hx_max_u64(1, new->meta_bytes(z->n_span));
+	if (frames_pages_of(view->meta_bytes) > FRAMES_BLOCK ||
+	    frames_pages_of(frames_book_bytes(z->n_span)) > FRAMES_BLOCK) {
 		hx_snprintf(swap->why, sizeof(swap->why), "zone %s is too large for %s", z->name,
 			    new->name);
 		return -HX_ENOMEM;
 	}
-	err = hx_frames_alloc_run(hx_max_u64(1, meta_pages(view)), 0, 0, 0, &pa);
+	err = pages_up(frames_book_bytes(z->n_span), &room);
 	if (err != 0)
 		return err;
-	view->meta = hx_phys_to_virt(pa);
-	err = new->init(view);
-	s->second = (struct frames_side){ new, frames_swap_more(new), view };
+	frames_book_init(&s->book, room, z);
+	err = pages_up(view->meta_bytes, &view->meta);
+	if (err == 0)
+		err = new->init(view);
+	s->second.ops = new;
+	s->second.more = frames_swap_more(new);
 	return err;
-}
-
-static void caches_open(struct hx_zone *z)
-{
-	bool can = z->state != NULL && z->n_span <= UINT32_MAX;
-
-	__atomic_store_n(&z->n_cache_max, can ? HX_FRAMES_CACHE : 0, __ATOMIC_RELEASE);
 }
 
 static void caches_shut(struct hx_zone *z)
@@ -108,25 +104,6 @@ static void caches_shut(struct hx_zone *z)
 	__atomic_store_n(&frames_caches_shut, false, __ATOMIC_RELAXED);
 }
 
-/* What is the provider's in a view. */
-static void views_exchange(struct hx_zone *a, struct hx_zone *b)
-{
-	struct hx_zone was;
-
-	memcpy(was.priv, a->priv, sizeof(was.priv));
-	memcpy(a->priv, b->priv, sizeof(a->priv));
-	memcpy(b->priv, was.priv, sizeof(b->priv));
-	was.meta = a->meta;
-	was.meta_bytes = a->meta_bytes;
-	was.state = a->state;
-	a->meta = b->meta;
-	a->meta_bytes = b->meta_bytes;
-	a->state = b->state;
-	b->meta = was.meta;
-	b->meta_bytes = was.meta_bytes;
-	b->state = was.state;
-}
-
 /* ---- the protocol */
 
 static bool can_move(const struct hx_frames_ops *ops)
@@ -135,6 +112,17 @@ static bool can_move(const struct hx_frames_ops *ops)
 
 	return (ops->promises & HX_FRAMES_REUSES) != 0 && ops->split != NULL && more != NULL &&
 	       more->look != NULL && more->drop != NULL && more->adopt != NULL;
+}
+
+/* The one before comes back, and has all it needs. */
+static bool is_second(const void *new)
+{
+	struct frames_share *s;
+	bool is = frames_guard_is_on();
+
+	FRAMES_SHARES_FOREACH(s)
+		is = is && s->second.ops == new && !s->second.is_bad;
+	return is;
 }
 
 static int swap_prepare(struct hx_swap *swap)
@@ -148,9 +136,18 @@ static int swap_prepare(struct hx_swap *swap)
 			    can_move(old) ? new->name : old->name);
 		return -HX_ENOTSUP;
 	}
+	frames_guard_hold();
+	swap->priv = &frames_shares;	/* it is held */
+	if (is_second(new))
+		return 0;
+	/* Whoever asks for a third one has decided on the one in the slot. */
+	if (frames_guard_close() || frames_current != old) {
+		hx_snprintf(swap->why, sizeof(swap->why), "%s has failed", old->name);
+		return -HX_EBADMSG;
+	}
 	FRAMES_SHARES_FOREACH(s)
 		if (err == 0)
-			err = view_up(swap, s);
+			err = share_up(swap, s);
 	return err;
 }
 
@@ -163,11 +160,15 @@ static int swap_quiesce(struct hx_swap *swap)
 		struct hx_zone *z = s->first.view;
 		hx_irqflags_t irq = hx_spin_lock_irqsave(&z->lock);
 
-		caches_shut(z);
-		s->low = s->high = z->start;
-		s->n_second = s->n_second_free = s->n_runs = 0;
-		s->is_back = s->is_wrong = false;
-		s->is_split = true;
+		s->n_runs = 0;
+		if (!s->is_rescue) {
+			caches_shut(z);
+			s->low = s->high = z->start;
+			s->n_second = s->n_second_free = 0;
+			s->is_back = false;
+			s->is_split = true;
+			s->calls = &frames_guard_ops;
+		}
 		hx_spin_unlock_irqrestore(&z->lock, irq);
 	}
 	return 0;
@@ -182,37 +183,26 @@ static int swap_export(struct hx_swap *swap)
 /* Some runs of each order, from the new one alone, and back. */
 static int share_probe(struct frames_share *s)
 {
-	struct frames_side *side = &s->second;
+	struct hx_zone *z = s->first.view;
 	hx_pfn_t p[HX_FRAMES_MAX_ORDER + 1];
 	unsigned got = 0;
-	bool ok = true;
 
-	for (unsigned k = 0; ok && k <= HX_FRAMES_MAX_ORDER; k++) {
-		if (frames_share_take(s, k, &p[k]) != 0) {
-			ok = !s->is_wrong && (k > 0 || s->n_second_free == 0);
-			continue;
-		}
-		got |= 1u << k;
-		ok = side->more->look(side->view, p[k]) == (HX_PAGE_TAKEN | k);
-		for (unsigned i = 0; i < k; i++)
-			ok = ok && ((got >> i & 1) == 0 || p[i] - p[k] >= 1ull << k);
-	}
-	for (unsigned k = 0; k <= HX_FRAMES_MAX_ORDER; k++) {
-		if ((got >> k & 1) != 0 && side->ops->free(side->view, p[k], k) == 0)
-			s->n_second_free += 1ull << k;
-		else
-			ok = ok && (got >> k & 1) == 0;
-	}
-	return ok ? 0 : -HX_EBADMSG;
+	for (unsigned k = 0; k <= HX_FRAMES_MAX_ORDER; k++)
+		if (frames_side_take(s, &s->second, k, &p[k]) == 0)
+			got |= 1u << k;
+	for (unsigned k = 0; k <= HX_FRAMES_MAX_ORDER; k++)
+		if ((got >> k & 1) != 0)
+			hx_verify(s->calls->free(z, p[k], k) == 0);	/* as the book says */
+	return s->second.is_bad ? -HX_EBADMSG : 0;
 }
 
-/* Everything is the new one's now, and it says the same of it as the old one. */
-static int share_is_over(struct frames_share *s)
+/* Everything is the new one's now, as core counts. */
+static int share_is_done(struct frames_share *s)
 {
 	const struct hx_zone *z = s->first.view;
 
-	return s->n_second == z->n_pages && s->n_second_free == z->n_free && !s->is_wrong
-	       ? share_probe(s) : -HX_EBADMSG;
+	return s->n_second == z->n_pages && s->n_second_free == z->n_free ? share_probe(s)
+	       : -HX_EBADMSG;
 }
 
 static int share_move(struct frames_share *s)
@@ -227,15 +217,28 @@ static int share_move(struct frames_share *s)
 		if (hx_fault_hits("frames.move"))
 			return -HX_EIO;
 		irq = hx_spin_lock_irqsave(&z->lock);
-		err = s->is_wrong ? -HX_EBADMSG : frames_share_step(s, STEP_PAGES);
-		is_over = frames_share_edge(s) == (s->is_back ? s->high : z->end);
-		if (err == 0 && is_over && !s->is_back)
-			err = share_is_over(s);
+		if (!frames_guard_is_bad() && !s->second.is_bad)
+			err = frames_share_step(s, FRAMES_STEP_PAGES);
+		if (frames_guard_is_bad() || s->second.is_bad)
+			err = -HX_EBADMSG;
+		is_over = frames_share_is_over(s);
+		if (err == 0 && is_over)
+			err = share_is_done(s);
 		hx_spin_unlock_irqrestore(&z->lock, irq);
 		if (frames_swap_listen != NULL)
 			frames_swap_listen();
 	}
 	return err;
+}
+
+/* The new one was wrong, or the old one, which may be on trial or not. */
+static void say_why(struct hx_swap *swap, const struct frames_share *s)
+{
+	const struct frames_side *side = s->second.is_bad ? &s->second : &s->first;
+	const char *why = frames_wrong_why();
+
+	hx_snprintf(swap->why, sizeof(swap->why), "zone %s: %s %s", s->first.view->name,
+		    side->ops->name, why[0] != '\0' ? why : "has not what it counts");
 }
 
 static int swap_import(struct hx_swap *swap)
@@ -250,115 +253,92 @@ static int swap_import(struct hx_swap *swap)
 		swap->n_items += s->n_runs;
 		swap->n_bytes += s->n_runs;		/* each is told by one */
 		if (err == -HX_EBADMSG)
-			hx_snprintf(swap->why, sizeof(swap->why), "zone %s: %s of %s at page %#jx",
-				    s->first.view->name, s->is_wrong ? "wrong page" : "wrong word",
-				    s->second.ops->name, frames_share_edge(s));
+			say_why(swap, s);
 	}
 	return err;
 }
 
 static void swap_commit(struct hx_swap *swap)
 {
+	bool is_trial = frames_guard_begin();
 	struct frames_share *s;
 
 	FRAMES_SHARES_FOREACH(s) {
 		struct hx_zone *z = s->first.view;
 		hx_irqflags_t irq = hx_spin_lock_irqsave(&z->lock);
 
-		views_exchange(z, &s->view);
-		s->first.ops = s->second.ops;
-		s->first.more = s->second.more;
-		s->was_boot_meta = s->is_boot_meta;
-		s->is_boot_meta = s->is_split = false;
-		s->low = s->high = 0;
-		s->n_second = s->n_second_free = 0;
-		caches_open(z);
+		/* The old one may have been on trial, and found wrong just now. */
+		while (s->is_rescue)
+			(void)frames_share_step(s, FRAMES_BLOCK);
+		if (s->first.ops != swap->new)
+			frames_share_exchange(s);
+		s->on_trial = is_trial;
 		hx_spin_unlock_irqrestore(&z->lock, irq);
 	}
 	__atomic_store_n(&frames_current, swap->new, __ATOMIC_RELEASE);
 }
 
-static void share_step_back(struct frames_share *s, hx_pfn_t n_pages)
+static void share_step_back(struct frames_share *s)
 {
-	if (frames_share_step(s, n_pages) != 0)
+	if (frames_share_step(s, FRAMES_STEP_PAGES) != 0 && !s->is_rescue)
 		s->low++;		/* lost */
 }
 
-/* The block in which high is, in one piece, so that low is the only edge inside one. */
-static void share_turn(struct frames_share *s)
-{
-	hx_irqflags_t irq = hx_spin_lock_irqsave(&s->first.view->lock);
-	hx_pfn_t low = s->low, block = hx_max_u64(low, hx_align_down(s->high, FRAMES_BLOCK));
-
-	s->is_back = true;
-	for (s->low = block; s->low < s->high; )
-		share_step_back(s, FRAMES_BLOCK);
-	s->low = low;
-	s->high = block;
-	hx_spin_unlock_irqrestore(&s->first.view->lock, irq);
-}
-
-/* All that the second says it has goes back; it tells nothing but the truth, or pages are lost. */
+/* All that the second has goes back. */
 static void share_join(struct frames_share *s)
 {
 	struct hx_zone *z = s->first.view;
-	hx_irqflags_t irq;
+	hx_irqflags_t irq = hx_spin_lock_irqsave(&z->lock);
+	uint64_t n_lost;
 
-	share_turn(s);
-	for (;;) {
-		irq = hx_spin_lock_irqsave(&z->lock);
-		share_step_back(s, STEP_PAGES);
-		if (s->low >= s->high)
+	if (!s->is_back)
+		frames_share_turn(s);
+	while (!s->is_rescue) {
+		share_step_back(s);
+		if (s->is_rescue || s->low >= s->high)
 			break;
 		hx_spin_unlock_irqrestore(&z->lock, irq);
 		if (frames_swap_listen != NULL)
 			frames_swap_listen();
+		irq = hx_spin_lock_irqsave(&z->lock);
 	}
+	if (s->is_rescue) {		/* who was to get it is wrong */
+		hx_spin_unlock_irqrestore(&z->lock, irq);
+		return;
+	}
+	n_lost = s->n_second;
 	z->n_free -= s->n_second_free;
 	z->n_pages -= s->n_second;
 	s->is_split = s->is_back = false;
 	s->low = s->high = 0;
-	caches_open(z);
-	hx_spin_unlock_irqrestore(&z->lock, irq);
-	if (s->n_second != 0)
-		hx_error("mem", "frames: zone %s: %s lost %ju pages, %ju of them free", z->name,
-			 s->second.ops->name, s->n_second, s->n_second_free);
 	s->n_second = s->n_second_free = 0;
+	hx_spin_unlock_irqrestore(&z->lock, irq);
+	if (n_lost != 0)
+		hx_error("mem", "frames: zone %s: %s lost %ju pages", z->name, s->second.ops->name,
+			 n_lost);
 }
 
 static void swap_undo(struct hx_swap *swap)
 {
 	struct frames_share *s;
 
-	FRAMES_SHARES_FOREACH(s) {
-		if (s->is_split)
+	if (swap->priv == NULL)
+		return;
+	FRAMES_SHARES_FOREACH(s)
+		if (s->is_split && !s->is_rescue)
 			share_join(s);
-		meta_give(&s->view);
-	}
+	/* The old one's trial goes on if the one before it is still good. */
+	if (!is_second(swap->new))
+		(void)frames_guard_close();
+	frames_guard_let_go();
 }
 
-/* Who left is inside nowhere: the lock was ours behind the change. */
+/* The rest waits for the end of probation. */
 static void swap_retire(struct hx_swap *swap)
 {
-	struct frames_share *s;
-
-	FRAMES_SHARES_FOREACH(s) {
-		struct hx_zone *z = s->first.view;
-		uint64_t n = meta_pages(&s->view);
-		hx_pfn_t pfn = hx_virt_to_phys(s->view.meta) >> HX_PAGE_SHIFT;
-		hx_irqflags_t irq;
-
-		if (!s->was_boot_meta) {
-			meta_give(&s->view);
-			continue;
-		}
-		s->view.meta = NULL;
-		irq = hx_spin_lock_irqsave(&z->lock);
-		s->first.ops->add_range(z, pfn, pfn + n);
-		z->n_pages += n;
-		z->n_free += n;
-		hx_spin_unlock_irqrestore(&z->lock, irq);
-	}
+	if (frames_guard_is_bad() || hx_swap_before(&frames_kind) == NULL)
+		(void)frames_guard_close();
+	frames_guard_let_go();
 }
 
 const struct hx_swap_class frames_swap_class = {
@@ -372,6 +352,7 @@ static HX_COLD int zones_show(struct hx_text *out, const struct hx_node_args *ar
 {
 	struct frames_share *s;
 
+	frames_swap_poll();
 	FRAMES_SHARES_FOREACH(s) {
 		struct hx_zone *z = s->first.view;
 		hx_irqflags_t irq = hx_spin_lock_irqsave(&z->lock);
@@ -384,6 +365,8 @@ static HX_COLD int zones_show(struct hx_text *out, const struct hx_node_args *ar
 		if (now.is_split)
 			hx_text_printf(out, " second=%s pages=%ju free=%ju", now.second.ops->name,
 				       now.n_second, now.n_second_free);
+		else if (now.on_trial)
+			hx_text_printf(out, " before=%s", now.second.ops->name);
 		hx_text_puts(out, "\n");
 	}
 	return 0;

@@ -4,15 +4,19 @@
  * back runs meanwhile, each page of which says whose it is.
  */
 #include <hx/config/core_mem.h>
+#include <hx/config/core_slot.h>
 #include <hx/core/fault.h>
 #include <hx/core/frames.h>
 #include <hx/core/ktest.h>
 #include <hx/core/names.h>
+#include <hx/core/printf.h>
 #include <hx/core/string.h>
 #include <hx/core/swap.h>
 #include <hx/core/thread.h>
 #include <hx/hal/mmu.h>
 #include <hx/hal/timer.h>
+
+#include "wrong_priv.h"
 
 #define THREADS		6u
 #define HELD		24u
@@ -158,6 +162,63 @@ static bool gets_to(uint64_t n_free)
 	return hx_frames_n_free() + 32 >= n_free;
 }
 
+static bool is_guarded(void)
+{
+	const struct frames_share *s;
+	bool is = false;
+
+	FRAMES_SHARES_FOREACH(s)
+		is = is || s->calls == &frames_guard_ops;
+	return is;
+}
+
+/* Of the next swap. A busy host has time enough to run all CPUs before a long one ends. */
+static void probation(struct hx_ktest_run *t, unsigned ms)
+{
+	char room[64], line[24];
+	struct hx_text_buf ack;
+
+	hx_snprintf(line, sizeof(line), "probation %u", ms);
+	hx_text_buf_init(&ack, room, sizeof(room));
+	hx_expect(t, hx_names_take("/slots/frames/ctl", line, &ack.text) == 0);
+}
+
+/* Until the probation of an earlier swap is over. */
+static void until_trusted(struct hx_ktest_run *t)
+{
+	for (unsigned i = 0; i < 1000 && is_guarded(); i++) {
+		hx_sleep_ns(10 * TICK_NS);
+		hx_expect(t, hx_frames_check() == 0);
+	}
+	hx_require(t, !is_guarded());
+}
+
+static void load_begin(struct hx_ktest_run *t, struct hx_thread **team, struct hx_timer *timer)
+{
+	is_over = false;
+	n_broken = n_fired = 0;
+	for (unsigned i = 0; i < THREADS; i++) {
+		struct hx_thread_params p = {
+			.name = "frames", .fn = take_and_give, .arg = &holders[i],
+			.prio = hx_thread_self()->prio,
+		};
+
+		holders[i].rnd = i + 1;
+		hx_require(t, hx_thread_create(&p, &team[i]) == 0);
+	}
+	hx_timer_start(timer, hx_now_ns() + TICK_NS);
+}
+
+static void load_end(struct hx_ktest_run *t, struct hx_thread **team, struct hx_timer *timer)
+{
+	__atomic_store_n(&is_over, true, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < THREADS; i++)
+		hx_expect(t, hx_thread_join(team[i], HX_FOREVER, NULL) == 0);
+	hx_timer_cancel(timer);
+	holder_end(&holders[THREADS]);
+	hx_expect(t, n_broken == 0 && n_fired > 0);
+}
+
 HX_KTEST(frames_swaps_under_load)
 {
 	static struct hx_timer timer = { .fn = take_and_give_some };
@@ -171,34 +232,19 @@ HX_KTEST(frames_swaps_under_load)
 	hx_require(t, hx_swap("frames", other_of(first), NULL) == 0);
 	hx_require(t, hx_swap("frames", first, NULL) == 0);
 	n_free = hx_frames_n_free();
-	is_over = false;
-	n_broken = n_fired = 0;
-	for (unsigned i = 0; i < THREADS; i++) {
-		struct hx_thread_params p = {
-			.name = "frames", .fn = take_and_give, .arg = &holders[i],
-			.prio = hx_thread_self()->prio,
-		};
-
-		holders[i].rnd = i + 1;
-		hx_require(t, hx_thread_create(&p, &team[i]) == 0);
-	}
-	hx_timer_start(&timer, hx_now_ns() + TICK_NS);
+	load_begin(t, team, &timer);
 	for (unsigned i = 0; i < SWAPS; i++) {
 		const char *next = other_of(hx_frames_provider());
 		struct hx_swap s;
 
 		all_take_turns();
+		probation(t, i % 2 == 0 ? 0 : CONFIG_SLOT_PROBATION_MS);	/* back, or anew */
 		hx_expect(t, hx_swap("frames", next, &s) == 0 && s.n_items > 0);
 		hx_expect(t, hx_strcmp(hx_frames_provider(), next) == 0);
 		hx_expect(t, hx_frames_check() == 0);
 	}
 	all_take_turns();
-	__atomic_store_n(&is_over, true, __ATOMIC_RELAXED);
-	for (unsigned i = 0; i < THREADS; i++)
-		hx_expect(t, hx_thread_join(team[i], HX_FOREVER, NULL) == 0);
-	hx_timer_cancel(&timer);
-	holder_end(&holders[THREADS]);
-	hx_expect(t, n_broken == 0 && n_fired > 0);
+	load_end(t, team, &timer);
 	hx_expect(t, hx_frames_n_refused() == n_refused);
 	hx_expect(t, hx_strcmp(hx_frames_provider(), first) == 0);
 	hx_expect(t, hx_frames_check() == 0 && gets_to(n_free));
@@ -221,6 +267,7 @@ HX_KTEST(frames_swap_that_fails_leaves_the_old_one)
 	}
 	if (!can_swap(t))
 		return;
+	until_trusted(t);
 	n_broken = 0;
 	for (unsigned i = 0; i < HX_ARRAY_LEN(points); i++) {
 		uint64_t n_free;
@@ -269,10 +316,50 @@ HX_KTEST(frames_swap_and_rollback)
 
 	if (!can_swap(t))
 		return;
+	probation(t, 60000);
 	hx_expect(t, hx_swap("frames", other_of(first), NULL) == 0);
+	probation(t, CONFIG_SLOT_PROBATION_MS);
 	hx_expect(t, zones_say(was_buddy ? " provider=bitmap" : " provider=buddy"));
-	hx_expect(t, zones_say(" meta=run\n"));
+	hx_expect(t, zones_say(" meta=run before="));
 	hx_expect(t, hx_swap_back("frames", NULL) == 0);
 	hx_expect(t, zones_say(was_buddy ? " provider=buddy" : " provider=bitmap"));
 	hx_expect(t, hx_strcmp(hx_frames_provider(), first) == 0);
+}
+
+/* Wrong on probation, in each way that is no fault of a caller: thrown out under load, and those
+ * who hold pages do not notice. */
+HX_KTEST(frames_that_are_wrong_on_probation_are_thrown_out)
+{
+	static struct hx_timer timer = { .fn = take_and_give_some };
+	const char *first = hx_frames_provider();
+	uint64_t n_refused = hx_frames_n_refused();
+	struct hx_thread *team[THREADS];
+
+	if (!can_swap(t))
+		return;
+	until_trusted(t);
+	probation(t, 60000);
+	load_begin(t, team, &timer);
+	for (unsigned way = GIVES_TWICE; way <= TAKES_NOTHING; way++) {
+		if (way == TAKES_TWICE || way == TAKES_WRONG_ORDER)
+			continue;
+		go_wrong(WRONG_NOT, 0);
+		hx_swap_forgive(&frames_kind, &wrong_frames_ops);
+		hx_expect(t, hx_swap("frames", "test-wrong", NULL) == 0);
+		all_take_turns();
+		go_wrong(way, 30);
+		for (unsigned i = 0; i < 1000 && hx_strcmp(hx_frames_provider(), first) != 0; i++)
+			hx_sleep_ns(TICK_NS);
+		hx_require(t, hx_strcmp(hx_frames_provider(), first) == 0);
+		hx_expect(t, hx_swap_is_failed(&frames_kind, &wrong_frames_ops));
+		hx_expect(t, hx_swap("frames", "test-wrong", NULL) == -HX_ENODEV);
+		hx_expect(t, hx_frames_check() == 0);
+		all_take_turns();
+	}
+	load_end(t, team, &timer);
+	probation(t, CONFIG_SLOT_PROBATION_MS);
+	go_wrong(WRONG_NOT, 0);
+	hx_swap_forgive(&frames_kind, &wrong_frames_ops);
+	hx_expect(t, hx_frames_n_refused() == n_refused && !is_guarded());
+	hx_expect(t, hx_frames_check() == 0);
 }

@@ -59,19 +59,16 @@ static inline uint64_t frames_n_cached(const struct hx_zone *z)
 	return z->n_cached + (HX_ENABLED(ONE_CPU) ? 0 : frames_cpus_cached(z));
 }
 
-/* frames_swap.c, linked with CONFIG_FRAMES_SWAP: two providers may have pages of a zone. All but
- * start: z->lock held. */
+/* frames_share.c, frames_swap.c, frames_guard.c, linked with CONFIG_FRAMES_SWAP: two providers may
+ * know of the pages of a zone, and one that is new is not believed. */
 extern const struct hx_swap_class frames_swap_class;
 extern void (*frames_swap_listen)(void);	/* tests: called between two steps; NULL: none */
 extern bool frames_caches_shut;	/* atomic: frames_cpus_drain() leaves no empty one out */
+extern bool frames_swap_due;	/* atomic: there is something to do while no zone is locked */
+void frames_swap_work(void);	/* some of it; any context but NMI */
 void frames_swap_start(const struct hx_frames_ops *ops);
-const struct hx_frames_ops *frames_swap_ops(const struct hx_zone *z);	/* whose view z is */
-/* alloc(), free(), split(), count_free() and check() of whoever has the pages. */
-int frames_swap_take(struct hx_zone *z, unsigned order, hx_pfn_t *pfn);
-int frames_swap_give(struct hx_zone *z, hx_pfn_t pfn, unsigned order);
-void frames_swap_split(struct hx_zone *z, hx_pfn_t pfn, unsigned order);
-void frames_swap_count(const struct hx_zone *z, uint64_t by_order[HX_FRAMES_MAX_ORDER + 1]);
-int frames_swap_check(struct hx_zone *z);
+/* Who answers for the pages of a zone; it is locked. */
+const struct hx_frames_ops *frames_swap_ops(const struct hx_zone *z);
 
 /* Of a zone that is locked. ops: of the slot; where it can change, the zone says who it is. */
 static inline const struct hx_frames_ops *zone_ops(const struct hx_frames_ops *ops,
@@ -80,41 +77,12 @@ static inline const struct hx_frames_ops *zone_ops(const struct hx_frames_ops *o
 	return HX_ENABLED(FRAMES_SWAP) ? frames_swap_ops(z) : ops;
 }
 
-static inline int zone_take(const struct hx_frames_ops *ops, struct hx_zone *z, unsigned order,
-			    hx_pfn_t *pfn)
+/* Behind a call, when the zone is not locked any more. */
+static inline void frames_swap_poll(void)
 {
-	return HX_ENABLED(FRAMES_SWAP) ? frames_swap_take(z, order, pfn)
-	       : ops->alloc(z, order, pfn);
-}
-
-static inline int zone_give(const struct hx_frames_ops *ops, struct hx_zone *z, hx_pfn_t pfn,
-			    unsigned order)
-{
-	return HX_ENABLED(FRAMES_SWAP) ? frames_swap_give(z, pfn, order)
-	       : ops->free(z, pfn, order);
-}
-
-static inline void zone_split(const struct hx_frames_ops *ops, struct hx_zone *z, hx_pfn_t pfn,
-			      unsigned order)
-{
-	if (HX_ENABLED(FRAMES_SWAP))
-		frames_swap_split(z, pfn, order);
-	else
-		ops->split(z, pfn, order);
-}
-
-static inline void zone_count(const struct hx_frames_ops *ops, const struct hx_zone *z,
-			      uint64_t by_order[HX_FRAMES_MAX_ORDER + 1])
-{
-	if (HX_ENABLED(FRAMES_SWAP))
-		frames_swap_count(z, by_order);
-	else
-		ops->count_free(z, by_order);
-}
-
-static inline int zone_check(const struct hx_frames_ops *ops, struct hx_zone *z)
-{
-	return HX_ENABLED(FRAMES_SWAP) ? frames_swap_check(z) : ops->check(z);
+	if (HX_ENABLED(FRAMES_SWAP) &&
+	    HX_UNLIKELY(__atomic_load_n(&frames_swap_due, __ATOMIC_RELAXED)))
+		frames_swap_work();
 }
 
 /* frames_poison.c, linked with CONFIG_FRAMES_POISON. */

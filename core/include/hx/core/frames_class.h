@@ -44,7 +44,7 @@ struct hx_zone {
 	size_t meta_bytes;		/* c as asked by ops->meta_bytes() */
 	uint8_t *state;			/* c set by init(), or NULL: no page cache */
 	uint32_t n_cached;		/* l */
-	uint32_t n_cache_max;		/* c HX_FRAMES_CACHE, or 0 without state or in a swap */
+	uint32_t n_cache_max;		/* c HX_FRAMES_CACHE; 0 without state, or not trusted */
 	uint32_t cache[HX_FRAMES_CACHE];	/* l page numbers less start, last in first out */
 	uint64_t priv[32];		/* l provider's own, zero at init */
 };
@@ -117,7 +117,11 @@ HX_SECTION_BOUNDS(hx_frames_classes, struct hx_frames_ops);
  * A run is told by one byte, as in zone->state: HX_PAGE_TAKEN | order, the first page of one that
  * is out; HX_PAGE_FREE | order, that many pages are free; HX_PAGE_NONE, no run begins here. zone is
  * this provider's view of it, of which priv may be moved between two calls: it holds no pointer to
- * itself. init() may come while others work, without the lock, as nobody else knows that view.
+ * itself. init() may come while others work, without the lock, as nobody else knows that view; and
+ * again, [Z], for a view that was up: all of it is holes then.
+ *
+ * Until the end of its probation each answer is held against what core itself knows of the pages,
+ * and one that is wrong is the last: its ops and these are not called any more.
  */
 struct hx_frames_swap_ops {
 	uint32_t abi;		/* HX_FRAMES_SWAP_ABI */
