@@ -36,7 +36,9 @@ RUNS = (("server", RR, "all"), ("minimal", "", "all"),
          "heap.firstfit.*"),
         ("server", "CRYPTO=y " + RR, "token.*"), ("server", "CRYPTO=y " + RR, "crypto.*"),
         # From EEVDF, which has most to hand over, to round robin and back.
-        ("server", "SCHED_RR=y SMP=n", "swap.*"))
+        ("server", "SCHED_RR=y SMP=n", "swap.*"),
+        # Between buddy and bitmap, and between slab and TLSF.
+        ("server", "FRAMES_BITMAP=y HEAP_TLSF=y " + RR, "swap.*"))
 
 # What the schedulers cost: each alone in the server's kernel for several CPUs, on a machine with one
 # and on one with four. docs/benchmarks.md has a table for each.
