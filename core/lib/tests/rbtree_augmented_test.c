@@ -85,10 +85,18 @@ static void each_node_keeps_the_least_of_its_subtree(void **state)
 	}
 }
 
-/* Of n items, whose keys are sorted but for `breaks` places. */
-static void build(struct hx_rb_tree *t, unsigned n, unsigned breaks)
+static void add(struct hx_rb_tree *t, unsigned first, unsigned n)
 {
-	struct hx_rb_node *chain = NULL;
+	struct hx_rb_chain chain = HX_RB_CHAIN_INIT;
+
+	while (n-- > 0)
+		hx_rb_chain_add(&chain, &items[first++].node);
+	hx_rb_build(t, &chain, item_less, update_least);
+}
+
+/* Of n items, whose keys are sorted but for `breaks` places, the last ones in another chain. */
+static void build(struct hx_rb_tree *t, unsigned n, unsigned breaks, unsigned later)
+{
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
@@ -98,12 +106,9 @@ static void build(struct hx_rb_tree *t, unsigned n, unsigned breaks)
 	}
 	while (breaks-- > 0)
 		items[test_random(&seed) % n].key = test_random(&seed) % N_KEYS;
-	for (i = n; i-- > 0;) {
-		items[i].node.right = chain;
-		chain = &items[i].node;
-	}
 	hx_rb_init(t, item_less);
-	hx_rb_build(t, chain, n, item_less, update_least);
+	add(t, 0, n - later);
+	add(t, n - later, later);
 }
 
 static void a_tree_of_a_chain_is_as_if_its_nodes_were_put_in_one_by_one(void **state)
@@ -114,7 +119,7 @@ static void a_tree_of_a_chain_is_as_if_its_nodes_were_put_in_one_by_one(void **s
 
 	for (round = 0; round < 8 * (N_ITEMS + 1); round++) {
 		n = round % (N_ITEMS + 1);
-		build(&t, n, n == 0 ? 0 : round / (N_ITEMS + 1) * n / 4);
+		build(&t, n, n == 0 ? 0 : round / (N_ITEMS + 1) * n / 4, round % 2 * n / 5);
 		assert_int_equal(hx_rb_check(&t), 0);
 		assert_int_equal(t.n_nodes, n);
 		for (i = 0, node = hx_rb_first(&t); node != NULL; node = next, i++) {

@@ -6,7 +6,7 @@
 #define HX_EEVDF_PRIV_H
 
 #include <hx/config/subsys_sched_eevdf.h>
-#include <hx/core/rbtree.h>
+#include <hx/core/rbtree_build.h>
 #include <hx/core/sched_class.h>
 #include <hx/sched/share.h>
 
@@ -27,9 +27,7 @@ struct eevdf_queue {
 	struct hx_thread *current;	/* picked and not left yet */
 	uint64_t base;			/* V = base + sum / load */
 	int64_t sum, load;		/* invariant 1 */
-	/* In a swap only: nodes that were loaded and are not in the tree yet, a chain. */
-	struct hx_rb_node *loaded, *last_loaded;
-	size_t n_loaded;
+	struct hx_rb_chain loaded;	/* in a swap only: nodes that are not in the tree yet */
 };
 
 /* In sched_priv. Virtual times unless said otherwise. */

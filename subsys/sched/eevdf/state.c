@@ -2,7 +2,6 @@
 /*
  * EEVDF hands its threads over to another scheduler, and takes those of another.
  */
-#include <hx/core/rbtree_build.h>
 #include <hx/core/sched_state.h>
 
 #include "eevdf_priv.h"
@@ -37,17 +36,6 @@ static void eevdf_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_
 	s->request_ns = left > 0 ? (uint64_t)left / HX_WEIGHT_NICE_0 : 0;
 }
 
-/* The tree is made of all of them at once. */
-static inline void load_later(struct eevdf_queue *q, struct hx_rb_node *n)
-{
-	if (q->last_loaded != NULL)
-		q->last_loaded->right = n;
-	else
-		q->loaded = n;
-	q->last_loaded = n;
-	q->n_loaded++;
-}
-
 /* All are put where they were around the same V: lags that add up to 0 leave it there. */
 static void eevdf_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
 {
@@ -75,16 +63,15 @@ static void eevdf_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_
 	else if (q->n_few < EEVDF_FEW)
 		q->few[q->n_few++] = t;
 	else
-		load_later(q, &e->node);
+		hx_rb_chain_add(&q->loaded, &e->node);
 }
 
 static void eevdf_loaded(struct hx_runq *rq)
 {
 	struct eevdf_queue *q = rq->priv;
 
-	hx_rb_build(&q->ready, q->loaded, q->n_loaded, eevdf_less, eevdf_update);
-	q->loaded = q->last_loaded = NULL;
-	q->n_loaded = 0;
+	hx_rb_build(&q->ready, &q->loaded, eevdf_less, eevdf_update);
+	q->loaded = (struct hx_rb_chain)HX_RB_CHAIN_INIT;
 }
 
 static const struct hx_sched_state_ops eevdf_state = {
