@@ -33,22 +33,30 @@ static enum hx_tick fifo_tick(struct hx_runq *rq, struct hx_thread *current, uin
 	return HX_TICK_TURN;
 }
 
-static void fifo_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t fifo_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
 	struct hx_list *n;
+	size_t i = 0;
 
-	HX_LIST_FOREACH(n, &rq->ready)
-		visit(arg, HX_LIST_ENTRY(n, struct hx_thread, run_link));
+	HX_LIST_FOREACH(n, &rq->ready) {
+		if (i < room)
+			ready[i++] = HX_LIST_ENTRY(n, struct hx_thread, run_link);
+	}
+	return i;
 }
 
-static void fifo_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void fifo_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
 }
 
-static void fifo_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+static void fifo_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	if (t->state == HX_THREAD_READY)
-		hx_list_push_back(&rq->ready, &t->run_link);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (records[i]->t->state == HX_THREAD_READY)
+			hx_list_push_back(&rq->ready, &records[i]->t->run_link);
+	}
 }
 
 const struct hx_sched_ops sched_fifo_ops = {
@@ -58,6 +66,6 @@ const struct hx_sched_ops sched_fifo_ops = {
 
 static const struct hx_sched_state_ops sched_fifo_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "fifo",
-	.walk = fifo_walk, .save = fifo_save, .load = fifo_load,
+	.list = fifo_list, .save_all = fifo_save_all, .load_all = fifo_load_all,
 };
 HX_SCHED_STATE(sched_fifo_state);

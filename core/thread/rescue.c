@@ -91,29 +91,20 @@ static bool rescue_admit(struct hx_thread *t, void *arg)
 
 static bool rescue_load(struct hx_thread *t, void *arg)
 {
-	static const struct hx_sched_state nothing;
 	const struct hx_sched_state *s = swap_find(swap_last, t);
+	struct hx_sched_record record = { .t = t }, *one = &record;
 	struct rescue *r = arg;
 
 	if ((t->flags & HX_THREAD_IDLE) != 0)
 		return true;
+	if (s != NULL)
+		record.state = *s;
 	quiet_lock(&t->rq->lock);
 	if (t->state == HX_THREAD_READY)
 		t->rq->n_ready++;
-	r->state->load(t->rq, t, s != NULL ? s : &nothing);
+	r->state->load_all(t->rq, &one, 1);
 	quiet_unlock(&t->rq->lock);
 	return true;
-}
-
-static void rescue_loaded(const struct hx_sched_state_ops *state)
-{
-	struct hx_runq *rq;
-
-	for (rq = swap_next_rq(NULL); state->loaded != NULL && rq != NULL; rq = swap_next_rq(rq)) {
-		quiet_lock(&rq->lock);
-		state->loaded(rq);
-		quiet_unlock(&rq->lock);
-	}
 }
 
 static bool rescue_settle(struct hx_thread *t, void *arg)
@@ -138,7 +129,6 @@ static int rescue_to(const struct hx_sched_ops *ops, uint64_t *n_ended)
 	if (r.err != 0)
 		return r.err;
 	thread_each(rescue_load, &r);
-	rescue_loaded(r.state);
 	sched_slot = ops;
 	guard_begin_anew(ops);
 	thread_each(rescue_settle, NULL);

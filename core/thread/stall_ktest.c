@@ -59,27 +59,35 @@ static const struct hx_sched_ops unjust_ops = {
 	.enqueue = unjust_enqueue, .dequeue = unjust_dequeue, .tick = unjust_tick,
 };
 
-static void unjust_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t unjust_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
 	struct hx_list *n;
+	size_t i = 0;
 
-	HX_LIST_FOREACH(n, &rq->ready)
-		visit(arg, HX_LIST_ENTRY(n, struct hx_thread, run_link));
+	HX_LIST_FOREACH(n, &rq->ready) {
+		if (i < room)
+			ready[i++] = HX_LIST_ENTRY(n, struct hx_thread, run_link);
+	}
+	return i;
 }
 
-static void unjust_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void unjust_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
 }
 
-static void unjust_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+static void unjust_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	if (t->state == HX_THREAD_READY)
-		hx_list_push_back(&rq->ready, &t->run_link);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (records[i]->t->state == HX_THREAD_READY)
+			hx_list_push_back(&rq->ready, &records[i]->t->run_link);
+	}
 }
 
 static const struct hx_sched_state_ops unjust_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "test-unjust",
-	.walk = unjust_walk, .save = unjust_save, .load = unjust_load,
+	.list = unjust_list, .save_all = unjust_save_all, .load_all = unjust_load_all,
 };
 HX_SCHED_CLASS(unjust_ops);
 HX_SCHED_STATE(unjust_state);

@@ -10,10 +10,10 @@
  *   thread, as they are, and the state that any scheduler understands. What the old one does not
  *   know (HX_STATE_* bits) is taken from the thread's record of the swap before. The records are
  *   made before all CPUs stand; what is in them by then says only which thread they are of, and is
- *   looked at again: threads that came meanwhile get one then, those of threads that went are
- *   emptied. An order beside them has the ready ones as the old scheduler would run them, then all
+ *   looked at again: threads that came meanwhile get one then, those of threads that went are in no
+ *   order. The order beside them has the ready ones as the old scheduler would run them, then all
  *   others.
- * 3 Nothing is lost. Before IMPORT changes anything: every thread that is READY was visited exactly
+ * 3 Nothing is lost. Before IMPORT changes anything: every thread that is READY was listed exactly
  *   once, and there are n_ready of each run queue. After it (swap_import.c): the new one shows just
  *   these again. (kept), (twice) in test/models/swap.pml.
  * 4 Undo is copying the words back, and the run queues' fields: the old one was only read, so it is
@@ -44,7 +44,8 @@ struct swap_records *swap_last;
 static bool swap_state_fits(const struct hx_sched_state_ops *s)
 {
 	return s->abi == HX_SCHED_STATE_ABI && s->version == HX_SCHED_STATE_VERSION &&
-	       s->walk != NULL && s->save != NULL && s->load != NULL;
+	       s->n_words <= SWAP_WORDS_MAX && s->list != NULL && s->save_all != NULL &&
+	       s->load_all != NULL;
 }
 
 const struct hx_sched_state_ops *swap_state_ops(const struct hx_sched_ops *ops)
@@ -81,8 +82,9 @@ static int swap_prepare(struct hx_swap *s)
 	w->from = swap_state_ops(s->old);
 	w->to = swap_state_ops(s->new);
 	if (w->from == NULL || w->to == NULL) {
-		hx_snprintf(s->why, sizeof(s->why), "%s keeps no state of version 1",
-			    ((const struct hx_sched_ops *)(w->to == NULL ? s->new : s->old))->name);
+		hx_snprintf(s->why, sizeof(s->why), "%s keeps no state of version %u",
+			    ((const struct hx_sched_ops *)(w->to == NULL ? s->new : s->old))->name,
+			    HX_SCHED_STATE_VERSION);
 		return -HX_ENOTSUP;
 	}
 	w->serial = guard_serial;
@@ -117,11 +119,13 @@ static int swap_quiesce(struct hx_swap *s)
 
 /* ---- COMMIT, or back */
 
-static void swap_words(struct swap_record_of *r)
+/* The old one's words change places with those that stand in the thread. */
+static void swap_words(const struct swap_work *w, struct swap_record_of *r)
 {
-	struct swap_words now = *swap_words_of(r->t);
+	struct swap_words *in = swap_words_of(r->r.t), now = *in;
 
-	*swap_words_of(r->t) = r->old;
+	in->run_link = r->old.run_link;
+	memcpy(in->words, r->old.words, w->from->n_words * sizeof(in->words[0]));
 	r->old = now;
 }
 
@@ -180,11 +184,11 @@ static void commit_old_forgets(struct swap_work *w, const struct hx_sched_ops *o
 	swap_queues(w);
 	promise_set_mode(PROMISE_KEEP);
 	for (i = 0; old->admit != NULL && i < w->records->n_order; i++) {
-		struct swap_record_of *r = w->records->order[i];
+		struct swap_record_of *r = swap_of(w->records->order[i]);
 
-		swap_words(r);
-		old->admit(r->t, NULL);
-		swap_words(r);
+		swap_words(w, r);
+		old->admit(r->r.t, NULL);
+		swap_words(w, r);
 	}
 	swap_forget(w, old, 0);
 	swap_queues(w);
@@ -245,17 +249,18 @@ static void swap_undo(struct hx_swap *s)
 		promise_restore(w->promised_ppm);
 	}
 	for (i = 0; w->n_inited != 0 && i < w->records->n_order; i++) {
-		struct swap_record_of *r = w->records->order[i];
+		struct swap_record_of *r = swap_of(w->records->order[i]);
 
-		swap_words(r);
+		swap_words(w, r);
 		if (w->is_asked) {
-			r->t->home = r->home;
-			r->t->promised_ppm = r->promised_ppm;
+			r->r.t->home = r->home;
+			r->r.t->promised_ppm = r->promised_ppm;
 		}
 	}
 	guard_prepared_not();
 	swap_release(s);
 	hx_free(w->records);
+	hx_free(w->listed);
 	hx_free(w);
 	s->priv = NULL;
 }
@@ -265,6 +270,7 @@ static void swap_retire(struct hx_swap *s)
 	struct swap_work *w = s->priv;
 
 	hx_free(w->before);
+	hx_free(w->listed);
 	hx_free(w);
 	s->priv = NULL;
 	if (hx_percpu()->need_resched)

@@ -60,10 +60,10 @@ static void import_keep_promises(struct swap_work *w)
 	size_t k;
 
 	for (k = 0; k < w->records->n_order; k++) {
-		struct swap_record_of *r = w->records->order[k];
+		struct swap_record_of *r = swap_of(w->records->order[k]);
 
-		r->home = r->t->home;
-		r->promised_ppm = r->t->promised_ppm;
+		r->home = r->r.t->home;
+		r->promised_ppm = r->r.t->promised_ppm;
 	}
 	w->is_asked = true;
 }
@@ -93,75 +93,47 @@ static int import_accounts(struct hx_swap *s, const struct hx_sched_ops *ops)
 	return 0;
 }
 
-static int import_threads(struct swap_work *w)
+/* Of the n that the new scheduler lists at rq, how many should be there; `order` is that in which
+ * they were loaded. Mostly they are listed so. */
+static size_t import_count(struct swap_work *w, const struct hx_runq *rq, size_t n,
+			   struct hx_sched_record *const *order)
 {
-	const struct swap_records *all = w->records;
-	struct hx_runq *rq = NULL;
+	struct swap_records *all = w->records;
+	struct hx_thread *const *listed = w->listed;
 	size_t k;
-	int err = 0;
 
-	/* Those of one run queue follow each other, mostly. */
-	for (k = 0; k < all->n_order && err == 0; k++) {
-		const struct swap_record_of *r = all->order[k];
-		struct hx_thread *t = r->t;
+	for (k = 0; k < n; k++) {
+		const struct hx_thread *t = listed[k];
+		struct swap_record_of *r = swap_of(order[k]);
 
-		if (HX_UNLIKELY(t->rq != rq)) {
-			if (rq != NULL)
-				quiet_unlock(&rq->lock);
-			rq = t->rq;
-			quiet_lock(&rq->lock);
+		if (r->r.t != t) {
+			r = swap_record_for(all, t);
+			if (r == NULL || t->state != HX_THREAD_READY || t->rq != rq)
+				break;
 		}
-		if (!HX_ENABLED(ONE_CPU) && HX_UNLIKELY(t->cpus != t->intent->affinity))
-			w->is_narrowed = true;
-		w->to->load(rq, t, &r->state);
-		if (hx_fault_hits("swap.import.item"))
-			err = -HX_EIO;
-	}
-	if (rq != NULL)
-		quiet_unlock(&rq->lock);
-	return err;
-}
-
-/* What the new scheduler shows. */
-static void count_ready(void *arg, struct hx_thread *t)
-{
-	struct swap_work *w = arg;
-	struct swap_record_of *r = swap_record_for(w->records, t);
-
-	if (HX_LIKELY(r != NULL && r->step == SWAP_EXPORTED && t->state == HX_THREAD_READY &&
-		      t->rq == w->rq)) {
+		if (HX_UNLIKELY(r->step != SWAP_EXPORTED))
+			break;
 		r->step = SWAP_SHOWN;
-		w->n_shown++;
-	} else {
-		w->bad = true;
 	}
-}
-
-static void import_end(const struct swap_work *w)
-{
-	struct hx_runq *rq;
-
-	for (rq = swap_next_rq(NULL); w->to->loaded != NULL && rq != NULL; rq = swap_next_rq(rq)) {
-		quiet_lock(&rq->lock);
-		w->to->loaded(rq);
-		quiet_unlock(&rq->lock);
-	}
+	return k;
 }
 
 static int import_compare(struct hx_swap *s)
 {
 	struct swap_work *w = s->priv;
+	struct hx_sched_record *const *order = w->records->order;
+	struct hx_runq *rq;
 
-	for (w->rq = swap_next_rq(NULL); w->rq != NULL; w->rq = swap_next_rq(w->rq)) {
-		w->n_shown = 0;
-		quiet_lock(&w->rq->lock);
-		w->to->walk(w->rq, count_ready, w);
-		quiet_unlock(&w->rq->lock);
-		if (w->bad || w->n_shown != w->rq->n_ready || w->rq->n_held > w->rq->n_ready) {
+	for (rq = swap_next_rq(NULL); rq != NULL; rq = swap_next_rq(rq)) {
+		const size_t n = swap_list(w, w->to, rq);
+
+		if (n != rq->n_ready || import_count(w, rq, n, order) != n ||
+		    rq->n_held > rq->n_ready) {
 			hx_snprintf(s->why, sizeof(s->why), "cpu %u: %s has %zu ready, not %u",
-				    w->rq->cpu, w->to->name, w->n_shown, w->rq->n_ready);
+				    rq->cpu, w->to->name, n, rq->n_ready);
 			return -HX_EBADMSG;
 		}
+		order += n;
 	}
 	return 0;
 }
@@ -169,14 +141,14 @@ static int import_compare(struct hx_swap *s)
 int swap_import(struct hx_swap *s)
 {
 	struct swap_work *w = s->priv;
+	const struct swap_records *all = w->records;
 	int err;
 
 	if (hx_fault_hits("swap.state"))
-		hx_fault_flip(&w->records->of[w->records->n / 2].state,
-			      sizeof(w->records->of[0].state));
+		hx_fault_flip(&all->order[all->n_order / 2]->state,
+			      all->head.sum_words * sizeof(uint64_t));
 	promise_save(w->promised_ppm);
-	err = state_check(&w->records->head, &w->records->of[0].state,
-			  sizeof(w->records->of[0]), w->records->n);
+	err = state_check(&all->head, all->order, all->n_order);
 	if (err == 0)
 		err = import_queues(w, s->new);
 	else
@@ -186,9 +158,6 @@ int swap_import(struct hx_swap *s)
 		err = import_accounts(s, s->new);
 	promise_set_mode(PROMISE_USUAL);
 	if (err == 0)
-		err = import_threads(w);
-	if (err != 0)
-		return err;
-	import_end(w);
-	return import_compare(s);
+		err = swap_hand_over(w, w->to->load_all, "swap.import.item");
+	return err != 0 ? err : import_compare(s);
 }

@@ -11,10 +11,12 @@
 #include "state_priv.h"
 #include "thread_priv.h"
 
-/* What a scheduler keeps in a thread. */
+/* What a scheduler keeps in a thread: of the words, the first n_words of its table. */
+#define SWAP_WORDS_MAX	HX_ARRAY_LEN(((struct hx_thread *)0)->sched_priv)
+
 struct swap_words {
 	struct hx_list run_link;
-	uint64_t words[HX_ARRAY_LEN(((struct hx_thread *)0)->sched_priv)];
+	uint64_t words[SWAP_WORDS_MAX];
 };
 _Static_assert(offsetof(struct hx_thread, sched_priv) - offsetof(struct hx_thread, run_link) ==
 	       offsetof(struct swap_words, words), "both are copied at once");
@@ -28,13 +30,11 @@ enum swap_record_step {
 
 /* One thread. */
 struct swap_record_of {
-	struct hx_thread *t;		/* NULL: it ended before all CPUs stood */
+	struct hx_sched_record r;	/* r.t may have ended if it is not in the order */
 	uint32_t id;			/* t may be another thread by the next swap */
 	uint8_t step;			/* enum swap_record_step */
 	uint8_t home;			/* t's, and ... */
 	uint32_t promised_ppm;		/* ... what was promised, for undo of admissions */
-	uint32_t carried;		/* HX_STATE_* that schedulers before knew */
-	struct hx_sched_state state;	/* all 0 if it ended */
 	struct swap_words old;		/* the old scheduler's, until it has forgotten the thread */
 };
 
@@ -42,22 +42,34 @@ struct swap_records {
 	size_t room, n;
 	size_t n_order;			/* of order: the threads that are there */
 	uint32_t turn;			/* which of t->swap_idx says where t's record is */
+	uint32_t carried;		/* HX_STATE_* that schedulers before knew of somebody */
 	struct hx_sched_state_head head;
-	struct swap_record_of **order;	/* in which they are loaded */
+	struct hx_sched_record **order;	/* in which they are loaded */
 	struct swap_record_of of[];
 };
+
+static inline struct swap_record_of *swap_of(struct hx_sched_record *r)
+{
+	return HX_CONTAINER_OF(r, struct swap_record_of, r);
+}
 
 /* The records of the last swap; changed only with all CPUs parked. */
 extern struct swap_records *swap_last;
 
-/* t's record; NULL: there is none. What swap_idx holds is right or refuted. */
-static HX_ALWAYS_INLINE struct swap_record_of *swap_record_for(struct swap_records *all,
-								const struct hx_thread *t)
+/* t's record among those n; NULL: there is none. What swap_idx holds is right or refuted. */
+static HX_ALWAYS_INLINE struct swap_record_of *
+swap_record_among(struct swap_record_of *of, size_t n, uint32_t turn, const struct hx_thread *t)
 {
-	const uint32_t i = t->swap_idx[all->turn];
-	struct swap_record_of *r = &all->of[i];
+	const uint32_t i = t->swap_idx[turn];
+	struct swap_record_of *r = &of[i];
 
-	return HX_LIKELY(i < all->n && r->t == t && r->id == t->id) ? r : NULL;
+	return HX_LIKELY(i < n && r->r.t == t && r->id == t->id) ? r : NULL;
+}
+
+static inline struct swap_record_of *swap_record_for(struct swap_records *all,
+						     const struct hx_thread *t)
+{
+	return swap_record_among(all->of, all->n, all->turn, t);
 }
 
 /* What was kept of t then; NULL: nothing. All CPUs are parked, or a swap goes on. */
@@ -66,7 +78,7 @@ static inline const struct hx_sched_state *swap_find(struct swap_records *all,
 {
 	const struct swap_record_of *r = all != NULL ? swap_record_for(all, t) : NULL;
 
-	return r != NULL ? &r->state : NULL;
+	return r != NULL ? &r->r.state : NULL;
 }
 
 struct swap_queue {
@@ -90,17 +102,34 @@ struct swap_work {
 	struct swap_queue queues[HX_CPUS];
 	uint32_t promised_ppm[HX_CPUS];
 	struct swap_records *records, *before;
-	/* Of the walk over one run queue. */
-	struct hx_runq *rq;
-	size_t n_shown;
+	struct hx_thread **listed;	/* what a scheduler shows of one queue: room + 1 */
 	bool bad, full;
-	int err;			/* what else went wrong in it */
+	int err;			/* what else went wrong with a thread */
 };
 
 static inline struct swap_words *swap_words_of(struct hx_thread *t)
 {
 	return (struct swap_words *)&t->run_link;
 }
+
+/* How many are ready on rq, as the scheduler shows them in w->listed: of those that are too many
+ * one. */
+static inline size_t swap_list(struct swap_work *w, const struct hx_sched_state_ops *ops,
+			       struct hx_runq *rq)
+{
+	size_t n;
+
+	quiet_lock(&rq->lock);
+	n = ops->list(rq, w->listed, hx_min_u64(rq->n_ready, w->records->room) + 1);
+	quiet_unlock(&rq->lock);
+	return n;
+}
+
+typedef void (*swap_hand_t)(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n);
+
+/* save_all or load_all for all threads that are in the order, those that are ready first, queue by
+ * queue. -HX_EIO: that fault is due; NULL: none can be. */
+HX_MUST_CHECK int swap_hand_over(struct swap_work *w, swap_hand_t hand, const char *point);
 
 /* swap_export.c. Before all CPUs are parked: room, and a record for each thread. */
 HX_MUST_CHECK int swap_gather(struct swap_work *w);

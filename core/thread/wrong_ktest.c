@@ -129,27 +129,35 @@ static const struct hx_sched_ops wrong_ops = {
 	.enqueue = wrong_enqueue, .dequeue = wrong_dequeue, .pick = wrong_pick, .tick = wrong_tick,
 };
 
-static void wrong_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t wrong_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
 	struct hx_list *n;
+	size_t i = 0;
 
-	HX_LIST_FOREACH(n, &rq->ready)
-		visit(arg, HX_LIST_ENTRY(n, struct hx_thread, run_link));
+	HX_LIST_FOREACH(n, &rq->ready) {
+		if (i < room)
+			ready[i++] = HX_LIST_ENTRY(n, struct hx_thread, run_link);
+	}
+	return i;
 }
 
-static void wrong_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void wrong_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
 }
 
-static void wrong_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+static void wrong_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	if (t->state == HX_THREAD_READY && wrong != LOSES_AT_LOAD)
-		hx_list_push_back(&rq->ready, &t->run_link);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (records[i]->t->state == HX_THREAD_READY && wrong != LOSES_AT_LOAD)
+			hx_list_push_back(&rq->ready, &records[i]->t->run_link);
+	}
 }
 
 static const struct hx_sched_state_ops wrong_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "test-wrong",
-	.walk = wrong_walk, .save = wrong_save, .load = wrong_load,
+	.list = wrong_list, .save_all = wrong_save_all, .load_all = wrong_load_all,
 };
 HX_SCHED_CLASS(wrong_ops);
 HX_SCHED_STATE(wrong_state);
@@ -161,7 +169,7 @@ static const struct hx_sched_ops newer_ops = {
 };
 static const struct hx_sched_state_ops newer_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION + 1, .name = "test-newer",
-	.walk = wrong_walk, .save = wrong_save, .load = wrong_load,
+	.list = wrong_list, .save_all = wrong_save_all, .load_all = wrong_load_all,
 };
 HX_SCHED_CLASS(newer_ops);
 HX_SCHED_STATE(newer_state);

@@ -46,24 +46,28 @@ HX_SCHED_CLASS(hx_sched_coop_ops);
 
 /* ---- for a swap */
 
-static void coop_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t coop_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
-	hx_sched_walk_list(&rq->ready, visit, arg);
+	return hx_sched_list_of(&rq->ready, ready, room);
 }
 
-static void coop_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void coop_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
 	/* The order is all there is. */
 }
 
-static void coop_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+static void coop_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	if (t->state == HX_THREAD_READY)
-		hx_list_push_back(&rq->ready, &t->run_link);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (records[i]->t->state == HX_THREAD_READY)
+			hx_list_push_back(&rq->ready, &records[i]->t->run_link);
+	}
 }
 
 static const struct hx_sched_state_ops coop_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "coop",
-	.walk = coop_walk, .save = coop_save, .load = coop_load,
+	.list = coop_list, .save_all = coop_save_all, .load_all = coop_load_all,
 };
 HX_SCHED_STATE(coop_state);

@@ -31,7 +31,7 @@
 #include <hx/config/hal_common.h>
 #include <hx/core/assert.h>
 #include <hx/core/list.h>
-#include <hx/core/rbtree.h>
+#include <hx/core/rbtree_build.h>
 #include <hx/core/sched_class.h>
 #include <hx/core/text.h>
 #include <hx/sched/dis.h>
@@ -212,6 +212,7 @@ void dis_place(struct dis_queue *q, struct dis_thread *d, enum hx_enqueue_why wh
 struct dis_thread *dis_rt_first_allowed(const struct dis_queue *q);
 struct dis_thread *dis_first_of_all(struct dis_queue *q);
 void dis_fair_insert_among(struct dis_queue *q, struct dis_thread *d);
+void dis_fair_insert_all(struct dis_queue *q, struct hx_rb_chain *chain);
 void dis_fair_remove_behind(struct dis_queue *q, struct dis_thread *d);
 void dis_fair_place_rarely(struct dis_queue *q, struct dis_thread *d, enum hx_enqueue_why why);
 bool dis_band_comes_before(const struct dis_queue *q, const struct dis_thread *d,

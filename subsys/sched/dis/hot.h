@@ -62,7 +62,8 @@ static inline struct dis_thread *dis_first(struct dis_queue *q)
 
 /* ---- on and off */
 
-static inline void dis_fair_insert(struct dis_queue *q, struct dis_thread *d)
+/* In all but the order. True: it is alone. */
+static inline bool dis_fair_count(struct dis_queue *q, struct dis_thread *d)
 {
 	hx_assert(d->where == DIS_NOWHERE);
 	d->home = q;
@@ -72,12 +73,19 @@ static inline void dis_fair_insert(struct dis_queue *q, struct dis_thread *d)
 	if (q->sum_w == 0) {
 		q->base = d->v;
 		q->sum_w = d->p.weight;
-		q->soon[0] = d;
-		return;
+		return true;
 	}
 	q->sum_w += d->p.weight;
 	q->sum_wv += (int64_t)d->p.weight * (int64_t)(d->v - q->base);
-	dis_fair_insert_among(q, d);
+	return false;
+}
+
+static inline void dis_fair_insert(struct dis_queue *q, struct dis_thread *d)
+{
+	if (dis_fair_count(q, d))
+		q->soon[0] = d;
+	else
+		dis_fair_insert_among(q, d);
 }
 
 static inline void dis_fair_remove(struct dis_queue *q, struct dis_thread *d)

@@ -84,6 +84,13 @@ void dis_fair_insert_among(struct dis_queue *q, struct dis_thread *d)
 		hx_rb_insert(&q->fair, &b->node);
 }
 
+/* All of the chain are counted, and soon is empty: they come from the tree as after a pick. */
+void dis_fair_insert_all(struct dis_queue *q, struct hx_rb_chain *chain)
+{
+	hx_assert(q->soon[0] == NULL);
+	hx_rb_build(&q->fair, chain, fair_less, NULL);
+}
+
 void dis_fair_remove_behind(struct dis_queue *q, struct dis_thread *d)
 {
 	if (q->soon[1] == d)

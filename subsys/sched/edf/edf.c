@@ -39,6 +39,7 @@
  */
 #include <hx/config/subsys_sched_edf.h>
 #include <hx/core/heap.h>
+#include <hx/core/rbtree_build.h>
 #include <hx/core/sched_class.h>
 #include <hx/core/sched_state.h>
 #include <hx/core/text.h>
@@ -184,8 +185,9 @@ static void edf_arm(struct edf_queue *q)
 		hx_timer_start_exact(&q->timer, edf_release(edf_thread_of(first)));
 }
 
-/* Among the ready or, before its next period begins, the held ones. */
-static void edf_place(struct edf_queue *q, struct hx_thread *t, hx_ns_t now)
+/* Before its next period begins it is put among the held ones; else it is to be among the ready
+ * ones, and that is for the caller. */
+static HX_ALWAYS_INLINE bool edf_is_held(struct edf_queue *q, struct hx_thread *t, hx_ns_t now)
 {
 	struct edf_thread *e = edf_of(t);
 
@@ -193,14 +195,20 @@ static void edf_place(struct edf_queue *q, struct hx_thread *t, hx_ns_t now)
 		edf_next_period(t, now);
 	if (HX_LIKELY(edf_release(t) <= now)) {
 		e->place = EDF_READY;
-		hx_rb_insert(&q->ready, &e->node);
-		return;
+		return false;
 	}
 	e->place = EDF_HELD;
 	hx_rb_insert(&q->held, &e->node);
 	q->rq->n_held++;
 	if (hx_rb_first(&q->held) == &e->node)
 		edf_arm(q);
+	return true;
+}
+
+static void edf_place(struct edf_queue *q, struct hx_thread *t, hx_ns_t now)
+{
+	if (!edf_is_held(q, t, now))
+		hx_rb_insert(&q->ready, &edf_of(t)->node);
 }
 
 static void edf_take(struct edf_queue *q, struct edf_thread *e)
@@ -380,25 +388,33 @@ HX_SCHED_CLASS(hx_sched_edf_ops);
 
 /* ---- for a swap */
 
-static void edf_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t edf_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
 	const struct edf_queue *q = rq->priv;
-	struct hx_rb_node *n;
+	const struct hx_rb_node *node;
+	size_t n = 0;
 
-	for (n = hx_rb_first(&q->ready); n != NULL; n = hx_rb_next(n))
-		visit(arg, edf_thread_of(n));
-	hx_levels_walk(&q->background, visit, arg);
-	for (n = hx_rb_first(&q->held); n != NULL; n = hx_rb_next(n))
-		visit(arg, edf_thread_of(n));
+	for (node = hx_rb_first(&q->ready); node != NULL && n < room; node = hx_rb_next(node))
+		ready[n++] = edf_thread_of(node);
+	n += hx_levels_list(&q->background, ready + n, room - n);
+	for (node = hx_rb_first(&q->held); node != NULL && n < room; node = hx_rb_next(node))
+		ready[n++] = edf_thread_of(node);
+	return n;
 }
 
-static void edf_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void edf_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	const struct edf_thread *e = edf_of(t);
+	size_t i;
 
-	s->has = HX_STATE_USED;
-	s->used_ns = e->used_ns;
-	if (edf_has_deadline(t)) {
+	for (i = 0; i < n; i++) {
+		const struct hx_thread *t = records[i]->t;
+		const struct edf_thread *e = edf_of(t);
+		struct hx_sched_state *s = &records[i]->state;
+
+		s->has |= HX_STATE_USED;
+		s->used_ns = e->used_ns;
+		if (HX_LIKELY(!edf_has_deadline(t)))
+			continue;
 		s->has |= HX_STATE_BUDGET | HX_STATE_DEADLINE;
 		s->budget_ns = e->budget_ns;
 		s->deadline_ns = e->deadline;
@@ -421,24 +437,38 @@ static bool edf_load_server(struct hx_thread *t, const struct hx_sched_state *s,
 	return true;
 }
 
-/* admit has filled the words. A server that nobody knew begins as if it woke. */
-static void edf_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+/* admit has filled the words. A server that nobody knew begins as if it woke. True: it is ready and
+ * not held, and for the tree. */
+static bool edf_load(struct edf_queue *q, const struct hx_sched_record *r, hx_ns_t now)
 {
-	struct edf_queue *q = rq->priv;
-	struct edf_thread *e = edf_of(t);
-	hx_ns_t now;
+	struct edf_thread *e = edf_of(r->t);
 
 	e->new_terms = 0;
-	e->used_ns = s->used_ns;
-	if (edf_has_deadline(t)) {
-		now = hx_now_ns();
-		if (!edf_load_server(t, s, now))
-			edf_wake(t, now);
-		if (t->state == HX_THREAD_READY)
-			edf_place(q, t, now);
-	} else if (t->state == HX_THREAD_READY) {
-		hx_levels_push_back(&q->background, t);
+	e->used_ns = r->state.used_ns;
+	if (HX_LIKELY(!edf_has_deadline(r->t))) {
+		if (r->t->state == HX_THREAD_READY)
+			hx_levels_push_back(&q->background, r->t);
+		return false;
 	}
+	if (!edf_load_server(r->t, &r->state, now))
+		edf_wake(r->t, now);
+	return r->t->state == HX_THREAD_READY && !edf_is_held(q, r->t, now);
+}
+
+/* Servers that may run are put in order at once. Each is held for a time of its own: those that are
+ * take the way of every day. */
+static void edf_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
+{
+	struct edf_queue *q = rq->priv;
+	struct hx_rb_chain ready = HX_RB_CHAIN_INIT;
+	hx_ns_t now = hx_now_ns();
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (edf_load(q, records[i], now))
+			hx_rb_chain_add(&ready, &edf_of(records[i]->t)->node);
+	}
+	hx_rb_build(&q->ready, &ready, edf_less, NULL);
 }
 
 static const hx_timer_fn_t edf_timers[] = { edf_refill, NULL };
@@ -446,6 +476,8 @@ static const hx_timer_fn_t edf_timers[] = { edf_refill, NULL };
 static const struct hx_sched_state_ops edf_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "edf",
 	.turn_ns = EDF_SLICE_NS, .wait_ns = 100 * HX_NS_PER_MS,
-	.timers = edf_timers, .walk = edf_walk, .save = edf_save, .load = edf_load,
+	.fields = HX_STATE_USED | HX_STATE_BUDGET | HX_STATE_DEADLINE,
+	.n_words = HX_SCHED_WORDS(struct edf_thread), .timers = edf_timers,
+	.list = edf_list, .save_all = edf_save_all, .load_all = edf_load_all,
 };
 HX_SCHED_STATE(edf_state);

@@ -6,7 +6,7 @@
 #define HX_EEVDF_PRIV_H
 
 #include <hx/config/subsys_sched_eevdf.h>
-#include <hx/core/rbtree_build.h>
+#include <hx/core/rbtree.h>
 #include <hx/core/sched_class.h>
 #include <hx/sched/share.h>
 
@@ -27,7 +27,6 @@ struct eevdf_queue {
 	struct hx_thread *current;	/* picked and not left yet */
 	uint64_t base;			/* V = base + sum / load */
 	int64_t sum, load;		/* invariant 1 */
-	struct hx_rb_chain loaded;	/* in a swap only: nodes that are not in the tree yet */
 };
 
 /* In sched_priv. Virtual times unless said otherwise. */
@@ -68,18 +67,24 @@ static inline bool eevdf_less(const struct hx_rb_node *a, const struct hx_rb_nod
 	return (int64_t)(eevdf_node(a)->deadline - eevdf_node(b)->deadline) < 0;
 }
 
-static inline bool eevdf_update(struct hx_rb_node *n)
+static inline uint64_t eevdf_least(const struct hx_rb_node *n)
 {
-	struct eevdf_thread *e = eevdf_node(n);
-	uint64_t least = e->v;
+	uint64_t least = eevdf_node(n)->v;
 
 	if (n->left != NULL && (int64_t)(eevdf_node(n->left)->least - least) < 0)
 		least = eevdf_node(n->left)->least;
 	if (n->right != NULL && (int64_t)(eevdf_node(n->right)->least - least) < 0)
 		least = eevdf_node(n->right)->least;
-	if (least == e->least)
+	return least;
+}
+
+static inline bool eevdf_update(struct hx_rb_node *n)
+{
+	const uint64_t least = eevdf_least(n);
+
+	if (least == eevdf_node(n)->least)
 		return false;
-	e->least = least;
+	eevdf_node(n)->least = least;
 	return true;
 }
 

@@ -230,43 +230,55 @@ HX_SCHED_CLASS(hx_sched_mlfq_ops);
 
 /* ---- for a swap */
 
-static void mlfq_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t mlfq_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
 	const struct mlfq_queue *q = rq->priv;
+	size_t n = 0;
 	unsigned i;
 
 	for (i = 0; i < MLFQ_LEVELS; i++)
-		hx_sched_walk_list(&q->level[i], visit, arg);
+		n += hx_sched_list_of(&q->level[i], ready + n, room - n);
+	return n;
 }
 
-static void mlfq_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void mlfq_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
 	const struct mlfq_queue *q = rq->priv;
-	const struct mlfq_thread *m = mlfq_words(t);
+	size_t i;
 
-	const bool is_top = m->epoch != q->epoch;	/* and has all of its time */
+	for (i = 0; i < n; i++) {
+		const struct mlfq_thread *m = mlfq_words(records[i]->t);
+		const bool is_top = m->epoch != q->epoch;	/* and has all of its time */
+		struct hx_sched_state *s = &records[i]->state;
 
-	s->has = HX_STATE_USED | HX_STATE_LEVEL;
-	s->used_ns = is_top ? 0 : m->used_ns;
-	s->level = is_top ? 0 : (uint32_t)m->level;
+		s->has |= HX_STATE_USED | HX_STATE_LEVEL;
+		s->used_ns = is_top ? 0 : m->used_ns;
+		s->level = is_top ? 0 : (uint32_t)m->level;
+	}
 }
 
-static void mlfq_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+static void mlfq_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
 	struct mlfq_queue *q = rq->priv;
-	struct mlfq_thread *m = mlfq_words(t);
+	size_t i;
 
-	*m = (struct mlfq_thread){
-		.level = s->level < MLFQ_LEVELS ? s->level : MLFQ_LEVELS - 1,
-		.used_ns = s->used_ns, .epoch = q->epoch,
-	};
-	if (t->state == HX_THREAD_READY)
-		hx_list_push_back(&q->level[m->level], &t->run_link);
+	for (i = 0; i < n; i++) {
+		const struct hx_sched_state *s = &records[i]->state;
+		struct hx_thread *t = records[i]->t;
+		struct mlfq_thread *m = mlfq_words(t);
+
+		m->level = s->level < MLFQ_LEVELS ? s->level : MLFQ_LEVELS - 1;
+		m->used_ns = s->used_ns;
+		m->epoch = q->epoch;
+		if (t->state == HX_THREAD_READY)
+			hx_list_push_back(&q->level[m->level], &t->run_link);
+	}
 }
 
 static const struct hx_sched_state_ops mlfq_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "mlfq",
 	.turn_ns = MLFQ_TOP_NS, .wait_ns = 2 * CONFIG_SCHED_MLFQ_BOOST_MS * HX_NS_PER_MS,
-	.walk = mlfq_walk, .save = mlfq_save, .load = mlfq_load,
+	.fields = HX_STATE_USED | HX_STATE_LEVEL, .n_words = HX_SCHED_WORDS(struct mlfq_thread),
+	.list = mlfq_list, .save_all = mlfq_save_all, .load_all = mlfq_load_all,
 };
 HX_SCHED_STATE(mlfq_state);

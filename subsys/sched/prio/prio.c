@@ -110,27 +110,39 @@ HX_SCHED_CLASS(hx_sched_prio_ops);
 
 /* ---- for a swap */
 
-static void prio_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t prio_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
-	hx_levels_walk(rq->priv, visit, arg);
+	return hx_levels_list(rq->priv, ready, room);
 }
 
-static void prio_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void prio_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	s->has = HX_STATE_USED;
-	s->used_ns = t->sched_priv[0];
+	struct hx_sched_record *const *end = records + n;
+
+	for (; records < end; records++) {
+		struct hx_sched_record *r = *records;
+
+		r->state.has |= HX_STATE_USED;
+		r->state.used_ns = r->t->sched_priv[0];
+	}
 }
 
-static void prio_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+static void prio_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	t->sched_priv[0] = s->used_ns;
-	if (t->state == HX_THREAD_READY)
-		hx_levels_push_back(rq->priv, t);
+	struct hx_sched_record *const *end = records + n;
+
+	for (; records < end; records++) {
+		struct hx_thread *t = (*records)->t;
+
+		t->sched_priv[0] = (*records)->state.used_ns;
+		if (t->state == HX_THREAD_READY)
+			hx_levels_push_back(rq->priv, t);
+	}
 }
 
 static const struct hx_sched_state_ops prio_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "prio",
-	.turn_ns = PRIO_SLICE_NS,
-	.walk = prio_walk, .save = prio_save, .load = prio_load,
+	.turn_ns = PRIO_SLICE_NS, .fields = HX_STATE_USED, .n_words = 1,
+	.list = prio_list, .save_all = prio_save_all, .load_all = prio_load_all,
 };
 HX_SCHED_STATE(prio_state);

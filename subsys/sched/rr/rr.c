@@ -74,27 +74,39 @@ HX_SCHED_CLASS(hx_sched_rr_ops);
 
 /* ---- for a swap */
 
-static void rr_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t rr_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
-	hx_sched_walk_list(&rq->ready, visit, arg);
+	return hx_sched_list_of(&rq->ready, ready, room);
 }
 
-static void rr_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void rr_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	s->has = HX_STATE_USED;
-	s->used_ns = t->sched_priv[0];
+	struct hx_sched_record *const *end = records + n;
+
+	for (; records < end; records++) {
+		struct hx_sched_record *r = *records;
+
+		r->state.has |= HX_STATE_USED;
+		r->state.used_ns = r->t->sched_priv[0];
+	}
 }
 
-static void rr_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+static void rr_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	t->sched_priv[0] = s->used_ns;
-	if (t->state == HX_THREAD_READY)
-		hx_list_push_back(&rq->ready, &t->run_link);
+	struct hx_sched_record *const *end = records + n;
+
+	for (; records < end; records++) {
+		struct hx_thread *t = (*records)->t;
+
+		t->sched_priv[0] = (*records)->state.used_ns;
+		if (t->state == HX_THREAD_READY)
+			hx_list_push_back(&rq->ready, &t->run_link);
+	}
 }
 
 static const struct hx_sched_state_ops rr_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "rr",
-	.turn_ns = RR_SLICE_NS,
-	.walk = rr_walk, .save = rr_save, .load = rr_load,
+	.turn_ns = RR_SLICE_NS, .fields = HX_STATE_USED, .n_words = 1,
+	.list = rr_list, .save_all = rr_save_all, .load_all = rr_load_all,
 };
 HX_SCHED_STATE(rr_state);

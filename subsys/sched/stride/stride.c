@@ -27,6 +27,7 @@
  */
 #include <hx/config/subsys_sched_stride.h>
 #include <hx/core/heap.h>
+#include <hx/core/rbtree_build.h>
 #include <hx/core/sched_class.h>
 #include <hx/core/sched_state.h>
 #include <hx/core/text.h>
@@ -259,51 +260,76 @@ HX_SCHED_CLASS(hx_sched_stride_ops);
 
 /* ---- for a swap: how far its clock is ahead, as time that it had too much */
 
-static void stride_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t stride_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
 	const struct stride_queue *q = rq->priv;
-	struct hx_rb_node *n;
+	struct hx_rb_node *node = hx_rb_first(&q->ready);
+	size_t n;
 
-	for (n = hx_rb_first(&q->ready); n != NULL; n = hx_rb_next(n))
-		visit(arg, stride_thread_of(n));
+	for (n = 0; node != NULL && n < room; n++, node = hx_rb_next(node))
+		ready[n] = stride_thread_of(node);
+	return n;
 }
 
-static void stride_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void stride_save(const struct stride_queue *q, struct hx_sched_record *r)
 {
-	const struct stride_queue *q = rq->priv;
-	const struct stride_thread *w = stride_of(t);
+	const struct stride_thread *w = stride_of(r->t);
 	int64_t ahead = w->remain;
 
-	if (t->state == HX_THREAD_RUNNING && q->current != t)
+	if (r->t->state == HX_THREAD_RUNNING && q->current != r->t)
 		return;		/* the boot thread, of which it never heard */
-	if (t->state == HX_THREAD_READY || t->state == HX_THREAD_RUNNING)
+	if (r->t->state == HX_THREAD_READY || r->t->state == HX_THREAD_RUNNING)
 		ahead = (int64_t)(w->pass - q->pass);
-	s->has = HX_STATE_USED | HX_STATE_LAG;
-	s->used_ns = w->used_ns;
-	s->lag_ns = -(ahead * (int64_t)w->tickets / (int64_t)STRIDE1);
+	r->state.has |= HX_STATE_USED | HX_STATE_LAG;
+	r->state.used_ns = w->used_ns;
+	r->state.lag_ns = -(ahead * (int64_t)w->tickets / (int64_t)STRIDE1);
 }
 
-static void stride_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+static void stride_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		stride_save(rq->priv, records[i]);
+}
+
+/* True: it is ready. */
+static bool stride_load(struct stride_queue *q, const struct hx_sched_record *r)
+{
+	struct stride_thread *w = stride_of(r->t);
+	const int64_t most = 100 * HX_NS_PER_MS;
+	int64_t lag = r->state.lag_ns;
+
+	lag = lag > most ? most : lag < -most ? -most : lag;
+	*w = (struct stride_thread){ .used_ns = r->state.used_ns,
+				     .tickets = hx_sched_weight(r->t) };
+	w->remain = -(lag * (int64_t)STRIDE1 / (int64_t)w->tickets);
+	if (r->t->state != HX_THREAD_READY && r->t->state != HX_THREAD_RUNNING)
+		return false;
+	stride_join(q, r->t);
+	if (r->t->state == HX_THREAD_READY)
+		return true;
+	q->current = r->t;
+	return false;
+}
+
+static void stride_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
 	struct stride_queue *q = rq->priv;
-	struct stride_thread *w = stride_of(t);
-	const int64_t most = 100 * HX_NS_PER_MS;
-	int64_t lag = s->lag_ns > most ? most : s->lag_ns < -most ? -most : s->lag_ns;
+	struct hx_rb_chain ready = HX_RB_CHAIN_INIT;
+	size_t i;
 
-	*w = (struct stride_thread){ .used_ns = s->used_ns, .tickets = hx_sched_weight(t) };
-	w->remain = -(lag * (int64_t)STRIDE1 / (int64_t)w->tickets);
-	if (t->state != HX_THREAD_READY && t->state != HX_THREAD_RUNNING)
-		return;
-	stride_join(q, t);
-	if (t->state == HX_THREAD_READY)
-		hx_rb_insert(&q->ready, &w->node);
-	else
-		q->current = t;
+	for (i = 0; i < n; i++) {
+		if (stride_load(q, records[i]))
+			hx_rb_chain_add(&ready, &stride_of(records[i]->t)->node);
+	}
+	hx_rb_build(&q->ready, &ready, stride_less, NULL);
 }
 
 static const struct hx_sched_state_ops stride_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "stride",
 	.turn_ns = STRIDE_SLICE_NS, .wait_ns = 200 * HX_NS_PER_MS,
-	.walk = stride_walk, .save = stride_save, .load = stride_load,
+	.fields = HX_STATE_USED | HX_STATE_LAG, .n_words = HX_SCHED_WORDS(struct stride_thread),
+	.list = stride_list, .save_all = stride_save_all, .load_all = stride_load_all,
 };
 HX_SCHED_STATE(stride_state);

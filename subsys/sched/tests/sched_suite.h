@@ -55,11 +55,13 @@ static inline uint64_t got_now(unsigned i)
 }
 
 /* Thread i as core makes it before it asks the provider. */
+/* The provider's words are garbage at first. */
+#define THREAD_GARBAGE	0xa5
+
 static inline void thread_fresh(unsigned i)
 {
-	/* The provider's words are garbage at first. */
 	memset(&threads[i], 0, sizeof(threads[i]));
-	memset(threads[i].sched_priv, 0xa5, sizeof(threads[i].sched_priv));
+	memset(threads[i].sched_priv, THREAD_GARBAGE, sizeof(threads[i].sched_priv));
 	threads[i].id = i + 1;
 	threads[i].rq = &rq;
 	threads[i].prio = HX_PRIO_DEFAULT;

@@ -90,28 +90,36 @@ static const struct hx_sched_ops broken_ops = {
 };
 HX_SCHED_CLASS(broken_ops);
 
-static void broken_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t broken_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
 	struct hx_list *n;
+	size_t i = 0;
 
-	HX_LIST_FOREACH(n, &rq->ready)
-		visit(arg, HX_LIST_ENTRY(n, struct hx_thread, run_link));
+	HX_LIST_FOREACH(n, &rq->ready) {
+		if (i < room)
+			ready[i++] = HX_LIST_ENTRY(n, struct hx_thread, run_link);
+	}
+	return i;
 }
 
-static void broken_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void broken_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
 }
 
-static void broken_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+static void broken_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	may_break(OP_LOAD);
-	if (t->state == HX_THREAD_READY)
-		hx_list_push_back(&rq->ready, &t->run_link);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		may_break(OP_LOAD);
+		if (records[i]->t->state == HX_THREAD_READY)
+			hx_list_push_back(&rq->ready, &records[i]->t->run_link);
+	}
 }
 
 static const struct hx_sched_state_ops broken_state = {
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "broken",
-	.walk = broken_walk, .save = broken_save, .load = broken_load,
+	.list = broken_list, .save_all = broken_save_all, .load_all = broken_load_all,
 };
 HX_SCHED_STATE(broken_state);
 

@@ -10,8 +10,8 @@
 #include <hx/config/core_slot.h>
 #include <hx/core/sched_class.h>
 
-#define HX_SCHED_STATE_ABI	3u
-#define HX_SCHED_STATE_VERSION	1u	/* of struct hx_sched_state */
+#define HX_SCHED_STATE_ABI	4u
+#define HX_SCHED_STATE_VERSION	2u	/* of struct hx_sched_state and its head */
 
 enum hx_sched_state_has {
 	HX_STATE_USED = 1,
@@ -33,9 +33,15 @@ struct hx_sched_state {
 	hx_ns_t deadline_ns;	/* absolute */
 };
 
+/* One thread, on its way. */
+struct hx_sched_record {
+	struct hx_thread *t;
+	struct hx_sched_state state;
+};
+
 /*
  * What stands before the records, and says what is in them: docs/spec/state.md. Sums are over the
- * records as 64-bit words, as Fletcher has it: a is the sum of words, b the sum of all a.
+ * first words of each record, as Fletcher has it: a is the sum of words, b the sum of all a.
  */
 #define HX_SCHED_STATE_MAGIC	0x53535848u	/* "HXSS" */
 #define HX_SCHED_STATE_FIELDS	8u
@@ -60,15 +66,16 @@ struct hx_sched_state_head {
 	uint16_t record_bytes;	/* of one record */
 	uint16_t n_fields;	/* HX_SCHED_STATE_FIELDS */
 	uint32_t n_records;	/* threads */
+	uint32_t has;		/* enum hx_sched_state_has: fields that some record may have */
+	uint32_t sum_words;	/* of each record, of 64 bits: up to the last of those fields */
 	uint64_t sum_a, sum_b;
 	struct hx_sched_state_field fields[HX_SCHED_STATE_FIELDS];
 };
 
 typedef void (*hx_timer_fn_t)(struct hx_timer *timer);
-typedef void (*hx_sched_visit_t)(void *arg, struct hx_thread *t);
 
-/* [P] all CPUs parked, rq->lock held, irqs off: no sleep, no allocation. Calls are required, but
- * for one. */
+/* [P] all CPUs parked, rq->lock held, irqs off: no sleep, no allocation. Calls are required. They
+ * hand over all threads of a queue at once: what is paid for each of them is most of a pause. */
 struct hx_sched_state_ops {
 	uint32_t abi;		/* HX_SCHED_STATE_ABI */
 	uint32_t version;	/* HX_SCHED_STATE_VERSION it was written for */
@@ -81,21 +88,28 @@ struct hx_sched_state_ops {
 	 * one may have to wait beyond a turn of each of the others, for what it had too much, or
 	 * was refused. 10 ticks more, and the policy is thrown out. */
 	uint64_t turn_ns, wait_ns;
-	/* [P] visit each enqueued thread once, in the order in which they would run as things are,
-	 * held ones last. Reads only. */
-	void (*walk)(struct hx_runq *rq, hx_sched_visit_t visit, void *arg);
-	/* [P] s->has is 0, and the fields are what a scheduler before knew: write s->has, and each
-	 * field whose bit is in it. t was last enqueued at rq, and is in any state but NEW. Reads
-	 * only. What t ran since rq->started_cycles is not counted: the next one is told of it. */
-	void (*save)(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s);
-	/* [P] t's sched_priv words are garbage, or admit's. Fill them from s, and by t->state:
-	 * READY: it is enqueued now, behind those loaded before that would run at the same time;
-	 * RUNNING: it is on this CPU, as if picked; else it is neither. Core counts n_ready. */
-	void (*load)(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s);
-	/* [P] optional; all threads of rq were loaded, and nothing else was called since the first:
-	 * for who puts many in order at once. */
-	void (*loaded)(struct hx_runq *rq);
+	/* What it uses, so that core keeps, sums and copies no more: HX_STATE_* bits that save_all
+	 * may write (one that writes others is refused), and how many of a thread's sched_priv
+	 * words, from the first on. run_link is its own in any case. */
+	uint32_t fields, n_words;
+	/* [P] write the enqueued threads to `ready`, each once, in the order in which they would
+	 * run as things are, held ones last; no more than room. How many. Reads only. */
+	size_t (*list)(struct hx_runq *rq, struct hx_thread **ready, size_t room);
+	/* [P] state.has and the fields are what a scheduler before knew: add the bits of those that
+	 * are known better here, and write them. The threads were last enqueued at rq, and are in
+	 * any state but NEW. Reads only, but for the records. What a thread ran since
+	 * rq->started_cycles is not counted: the next one is told of it. */
+	void (*save_all)(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n);
+	/* [P] the threads' sched_priv words are garbage, or admit's. Fill them from the records,
+	 * and by t->state: READY: it is enqueued now, behind those before it, here and in calls
+	 * before, that would run at the same time; RUNNING: it is on this CPU, as if picked; else
+	 * it is neither. All ready ones of a queue come in one call, unless something is wrong; so
+	 * they can be put in order at once. Core counts n_ready. */
+	void (*load_all)(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n);
 };
+
+/* n_words of who keeps a struct in sched_priv. */
+#define HX_SCHED_WORDS(type)	(sizeof(type) / sizeof(uint64_t))
 
 HX_SECTION_BOUNDS(hx_sched_states, struct hx_sched_state_ops);
 #if CONFIG_SLOT_SWAP

@@ -156,18 +156,20 @@ static inline struct hx_thread *hx_levels_pop(struct hx_levels *q)
 	return first;
 }
 
-/* For walk: as they would run. */
-static inline void hx_levels_walk(const struct hx_levels *q,
-				  void (*visit)(void *arg, struct hx_thread *t), void *arg)
+/* For the list of a swap: as they would run. How many. */
+static inline size_t hx_levels_list(const struct hx_levels *q, struct hx_thread **ready,
+				    size_t room)
 {
+	size_t n = 0;
 	unsigned i;
 
-	for (i = 0; i < 2 && q->few[i] != NULL; i++)
-		visit(arg, q->few[i]);
+	for (i = 0; i < 2 && q->few[i] != NULL && n < room; i++)
+		ready[n++] = q->few[i];
 	for (i = 0; i < HX_LEVELS; i++) {
 		if (hx_bitmap_test(q->map, i))
-			hx_sched_walk_list(&q->level[i], visit, arg);
+			n += hx_sched_list_of(&q->level[i], ready + n, room - n);
 	}
+	return n;
 }
 
 /* The most urgent one that CPU cpu may take, taken off; NULL: none. */

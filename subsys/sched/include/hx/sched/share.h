@@ -90,14 +90,16 @@ static inline struct hx_thread *hx_sched_steal_from(struct hx_list *list, unsign
 	return NULL;
 }
 
-/* For walk: a list of run_links, in its order. */
-static inline void hx_sched_walk_list(const struct hx_list *list,
-				      void (*visit)(void *arg, struct hx_thread *t), void *arg)
+/* For the list of a swap: a list of run_links, in its order. How many. */
+static inline size_t hx_sched_list_of(const struct hx_list *list, struct hx_thread **ready,
+				      size_t room)
 {
-	const struct hx_list *n;
+	const struct hx_list *n = list->next;
+	size_t i;
 
-	HX_LIST_FOREACH(n, list)
-		visit(arg, HX_LIST_ENTRY(n, struct hx_thread, run_link));
+	for (i = 0; i < room && n != list; i++, n = n->next)
+		ready[i] = HX_LIST_ENTRY(n, struct hx_thread, run_link);
+	return i;
 }
 
 #endif
