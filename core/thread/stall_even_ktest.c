@@ -77,27 +77,33 @@ static const struct hx_sched_ops even_ops = {
 	.enqueue = even_enqueue, .dequeue = even_dequeue, .tick = even_tick,
 };
 
-static void even_walk(struct hx_runq *rq, hx_sched_visit_t visit, void *arg)
+static size_t even_list(struct hx_runq *rq, struct hx_thread **ready, size_t room)
 {
 	struct hx_list *n;
+	size_t i = 0;
 
-	HX_LIST_FOREACH(n, &rq->ready)
-		visit(arg, HX_LIST_ENTRY(n, struct hx_thread, run_link));
+	HX_LIST_FOREACH(n, &rq->ready) {
+		if (i < room)
+			ready[i++] = HX_LIST_ENTRY(n, struct hx_thread, run_link);
+	}
+	return i;
 }
 
-static void even_save(struct hx_runq *rq, const struct hx_thread *t, struct hx_sched_state *s)
+static void even_save_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
 }
 
-static void even_load(struct hx_runq *rq, struct hx_thread *t, const struct hx_sched_state *s)
+static void even_load_all(struct hx_runq *rq, struct hx_sched_record *const *records, size_t n)
 {
-	if (t->state == HX_THREAD_READY)
-		even_put(rq, t);
+	for (size_t i = 0; i < n; i++) {
+		if (records[i]->t->state == HX_THREAD_READY)
+			even_put(rq, records[i]->t);
+	}
 }
 
 static struct hx_sched_state_ops even_state = {	/* turn_ns: of the test that runs */
 	.abi = HX_SCHED_STATE_ABI, .version = HX_SCHED_STATE_VERSION, .name = "test-even",
-	.walk = even_walk, .save = even_save, .load = even_load,
+	.list = even_list, .save_all = even_save_all, .load_all = even_load_all,
 };
 HX_SCHED_CLASS(even_ops);
 HX_SCHED_STATE(even_state);

@@ -120,6 +120,28 @@ static bool nothing_is_armed(void)
 	return !HX_ENABLED(FAULT_INJECTION) || hx_fault_n_armed == 0;
 }
 
+struct search {
+	const struct hx_thread *t;
+	bool is_there;
+};
+
+static bool search_one(struct hx_thread *t, void *arg)
+{
+	struct search *s = arg;
+
+	s->is_there = t == s->t && (t->flags & HX_THREAD_IDLE) == 0;
+	return !s->is_there;
+}
+
+/* One without a record was made meanwhile, or is no thread at all. */
+static bool is_in_table(const struct hx_thread *t)
+{
+	struct search s = { .t = t };
+
+	thread_each(search_one, &s);
+	return s.is_there;
+}
+
 /* Whatever is not as usual: t has no record, was there already, or a fault is due. NULL: that is
  * the end of it. */
 static HX_NOINLINE struct swap_record_of *export_odd(struct swap_work *w, struct hx_thread *t)
@@ -128,7 +150,7 @@ static HX_NOINLINE struct swap_record_of *export_odd(struct swap_work *w, struct
 	struct swap_record_of *r = swap_record_for(all, t);
 
 	w->full = r == NULL && all->n == all->room;	/* many were made meanwhile */
-	w->bad = w->full || (r != NULL && r->step != SWAP_PREPARED);
+	w->bad = w->full || (r == NULL ? !is_in_table(t) : r->step != SWAP_PREPARED);
 	if (w->bad)
 		return NULL;
 	if (hx_fault_hits("swap.export.item")) {
@@ -200,16 +222,15 @@ static int export_ready(struct hx_swap *s)
 	struct hx_runq *rq;
 
 	for (rq = swap_next_rq(NULL); rq != NULL; rq = swap_next_rq(rq)) {
-		const size_t n = swap_list(w, w->from, rq);
-		size_t n_good = 0;
+		size_t n = swap_list(w, w->from, rq);
 
 		if (n == rq->n_ready)
-			n_good = w->from->n_words <= KEEP_FEW ?
-				 export_listed(w, rq, n, KEEP_FEW) :
-				 export_listed(w, rq, n, SWAP_WORDS_MAX);
+			n = w->from->n_words <= KEEP_FEW ?
+			    export_listed(w, rq, n, KEEP_FEW) :
+			    export_listed(w, rq, n, SWAP_WORDS_MAX);
 		if (w->full || w->err != 0 || rq->n_ready > w->records->room)
 			return w->err != 0 ? w->err : -HX_EAGAIN;
-		if (n_good != rq->n_ready) {
+		if (n != rq->n_ready) {
 			hx_snprintf(s->why, sizeof(s->why), "cpu %u: %s shows %zu ready, not %u",
 				    rq->cpu, w->from->name, n, rq->n_ready);
 			return -HX_EBADMSG;

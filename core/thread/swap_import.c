@@ -125,10 +125,11 @@ static int import_compare(struct hx_swap *s)
 	struct hx_runq *rq;
 
 	for (rq = swap_next_rq(NULL); rq != NULL; rq = swap_next_rq(rq)) {
-		const size_t n = swap_list(w, w->to, rq);
+		size_t n = swap_list(w, w->to, rq);
 
-		if (n != rq->n_ready || import_count(w, rq, n, order) != n ||
-		    rq->n_held > rq->n_ready) {
+		if (n == rq->n_ready)
+			n = import_count(w, rq, n, order);
+		if (n != rq->n_ready || rq->n_held > rq->n_ready) {
 			hx_snprintf(s->why, sizeof(s->why), "cpu %u: %s has %zu ready, not %u",
 				    rq->cpu, w->to->name, n, rq->n_ready);
 			return -HX_EBADMSG;
