@@ -15,7 +15,8 @@ import kconfiglib
 SET = re.compile(r"CONFIG_(\w+)=(.*)\Z")
 BAD = "\ufffd"         # what bytes that are no text are read as
 UNSET = re.compile(r"# CONFIG_(\w+) is not set\Z")
-KIND_WORDS = {"sched": "scheduler", "frames": "frame allocator", "heap": "kernel heap"}
+KIND_WORDS = {"sched": "scheduler", "frames": "frame allocator", "heap": "kernel heap",
+              "uart": "driver of serial ports"}
 plain_load = kconfiglib.Kconfig.load_config
 BOOLS = (kconfiglib.BOOL, kconfiglib.TRISTATE)
 # Folders of the kinds whose providers can be loaded into a running kernel: m means something there.
@@ -220,11 +221,13 @@ def check_lines(kconf, lines, name, out):
 
 
 def kinds_without_provider(kconf):
-    """[(kind, [symbols of providers in this tree])]: a kind is a choice named <KIND>_DEFAULT."""
+    """[(kind, [symbols of providers in this tree])]: a kind is a choice named <KIND>_DEFAULT, and
+    it needs a provider unless what it depends on is off."""
     return [(choice.name[:-len("_DEFAULT")].lower(),
              [kconf.syms[s.name.replace("_DEFAULT", "", 1)] for s in choice.syms])
             for choice in kconf.unique_choices
-            if (choice.name or "").endswith("_DEFAULT") and choice.selection is None]
+            if (choice.name or "").endswith("_DEFAULT") and choice.selection is None and
+            kconfiglib.expr_value(choice.direct_dep)]
 
 
 def check_kinds(kconf, out, name):

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Slots whose provider can be replaced, as components (CONFIG_SLOT_SWAP): slot.scheduler,
- * slot.heap, slot.frames. Whoever throws a provider out tells so and puts another one in its place
- * at once; falling back is what comes then, if the policy says so: the provider before, or else the
- * one that boots.
+ * slot.heap, slot.frames, slot.serial. Whoever throws a provider out tells so and puts another one
+ * in its place at once; falling back is what comes then, if the policy says so: the provider
+ * before, or else the one that boots.
  */
 #include <hx/core/printf.h>
 #include <hx/core/slot.h>

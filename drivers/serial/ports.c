@@ -10,7 +10,7 @@ int serial_ports_take(unsigned idx, const struct hx_reg_window *w)
 {
 	claims[idx].n = 0;
 	return w->is_port ? hx_res_ports_take(NULL, &claims[idx], "serial", (uint32_t)w->base,
-					      UART_SCRATCH + 1) : 0;
+					      HX_SERIAL_REGS) : 0;
 }
 
 void serial_ports_give(unsigned idx)

@@ -203,6 +203,7 @@ static void uart_write(struct hx_host_device *d, unsigned offset, uint32_t value
 		break;
 	case REG_MCR:
 		u->mcr = byte & 0x1f;
+		u->n_looped += (byte & MCR_LOOP) != 0;
 		break;
 	case REG_SCR:
 		u->scr = byte;

@@ -28,6 +28,7 @@ struct fake_uart {
 	char sent[FAKE_UART_SENT_MAX + 1];	/* NUL-terminated */
 	size_t n_sent;
 	unsigned n_lost;		/* misuse: written while the transmit FIFO was full */
+	unsigned n_looped;		/* MCR was written with the loop on: the line was cut */
 	unsigned n_read_empty;		/* misuse: RBR read while there was nothing */
 };
 

@@ -14,6 +14,8 @@
 #include <hx/core/thread.h>
 #include <hx/hal/timer.h>
 
+#include <hx/drivers/uart16550.h>
+
 #include "../serial_priv.h"
 
 #define PORT	0x3f8
