@@ -12,6 +12,7 @@
 #include <hx/core/heap_class.h>
 #include <hx/core/sched_class.h>
 #include <hx/core/sched_state.h>
+#include <hx/core/serial_class.h>
 #include <hx/vm/kva.h>
 
 #include "modules_priv.h"
@@ -21,6 +22,12 @@
 /* Members of a table that answer with an error: the others answer nothing, NULL or "no". */
 #define WORD(type, member)	(1u << offsetof(struct type, member) / sizeof(void *))
 _Static_assert(sizeof(struct hx_sched_ops) / sizeof(void *) <= 32, "WORD");
+
+/* All but present(). */
+#define SERIAL_ERRORS	(WORD(hx_serial_ops, load) | WORD(hx_serial_ops, save) | \
+			 WORD(hx_serial_ops, look) | WORD(hx_serial_ops, get) | \
+			 WORD(hx_serial_ops, put) | WORD(hx_serial_ops, want) | \
+			 WORD(hx_serial_ops, pending) | WORD(hx_serial_ops, rearm))
 
 static uint32_t error_words(const struct module *m, enum module_lists list)
 {
@@ -34,7 +41,8 @@ static uint32_t error_words(const struct module *m, enum module_lists list)
 		       WORD(hx_sched_ops, init) | WORD(hx_sched_ops, admit) :
 		       m->desc->kind == HKO_ALLOCATOR ?
 		       WORD(hx_heap_ops, init) | WORD(hx_heap_ops, free) |
-		       WORD(hx_heap_ops, check) : 0;
+		       WORD(hx_heap_ops, check) :
+		       m->desc->kind == HKO_DRIVER ? SERIAL_ERRORS : 0;
 	default:
 		return 0;
 	}

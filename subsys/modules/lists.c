@@ -13,6 +13,7 @@
 #include <hx/core/sched_state.h>
 #include <hx/core/heap.h>
 #include <hx/core/heap_class.h>
+#include <hx/core/serial_class.h>
 #include <hx/core/string.h>
 
 #include "modules_priv.h"
@@ -33,13 +34,15 @@ static const struct {
 	{ "hx_sched_states", "scheduler", LIST_STATES, sizeof(struct hx_sched_state_ops) },
 	{ "hx_heap_classes", "heap", LIST_PROVIDERS, sizeof(struct hx_heap_ops) },
 	{ "hx_heap_swaps", "heap", LIST_STATES, sizeof(struct hx_heap_swap_ops) },
+	{ "hx_serial_classes", "serial", LIST_PROVIDERS, sizeof(struct hx_serial_ops) },
 };
 
 /* The slot of a module's providers: it has those of one kind at most. */
 static const char *slot_of(const struct module *m)
 {
 	return m->desc->kind == HKO_SCHEDULER ? "scheduler" :
-	       m->desc->kind == HKO_ALLOCATOR ? "heap" : NULL;
+	       m->desc->kind == HKO_ALLOCATOR ? "heap" :
+	       m->desc->kind == HKO_DRIVER ? "serial" : NULL;
 }
 
 static bool is_inside(const struct module *m, const void *p, size_t bytes)
