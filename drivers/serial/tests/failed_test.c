@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A driver in the slot that answers what cannot be is thrown out at once; nothing that the queues
- * hold, and nothing that it had moved until then, is lost or comes twice.
+ * hold, and nothing that it had moved until then, is lost or comes twice. And a line whose
+ * interrupts do not come heals.
  */
 #include "swap_machine.h"
+
+#include <hx/core/heal.h>
 
 /* In the slot, past its probation or not, it begins to answer wrongly. */
 static void goes_wrong(enum wrong how, const char *before, const char *after)
@@ -106,6 +109,42 @@ static void chip_goes_to_the_one_that_booted(void **state)
 	expect_it_works();
 }
 
+static int setup_heal(void **state)
+{
+	wrong = RIGHT;
+	hx_test_machine(64 * HX_MIB);
+	if (fake_uart_init(&uart, PORT, LINE) != 0)
+		return -1;
+	hx_test_start("serial-line");
+	hx_log_set_console_level(HX_LOG_ERROR);
+	dev = hx_console_dev_active();
+	return 0;
+}
+
+/* Nobody does anything but read: the machine stays usable, then it is quick again. */
+static void line_without_interrupts_heals(void **state)
+{
+	char buf[8];
+	unsigned n;
+
+	lose_interrupts();
+	for (n = 0; n < 20 && hx_strcmp(provider(), "ns16550_poll") != 0; n++) {
+		fake_uart_receive(&uart, "abc", 3);
+		assert_int_equal(dev->read(dev, buf, sizeof(buf), 2 * HX_NS_PER_S), 3);
+		hx_sleep_ns(HX_NS_PER_S);
+	}
+	assert_int_equal(n, SERIAL_SILENT);
+	for (unsigned i = 0; i < 10; i++) {
+		hx_ns_t began = hx_now_ns();
+
+		fake_uart_receive(&uart, "abc", 3);
+		assert_int_equal(dev->read(dev, buf, sizeof(buf), 2 * HX_NS_PER_S), 3);
+		assert_true(hx_now_ns() - began <= 20 * HX_NS_PER_MS);
+	}
+	hx_fault_disarm("serial.irq");
+	assert_int_equal(hx_swap("serial", "ns16550", NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +156,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_that_does_not_stop_is_out, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(chip_goes_to_the_one_that_booted, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(line_without_interrupts_heals, setup_heal,
 						teardown),
 	};
 
