@@ -19,13 +19,14 @@ import modules  # noqa: E402
 import profiles  # noqa: E402
 import runner  # noqa: E402
 import screen  # noqa: E402
+import serial_swap  # noqa: E402
 import swap  # noqa: E402
 import terminal  # noqa: E402
 import watchdog  # noqa: E402
 
 if __name__ == "__main__":
     found = []
-    for group in (inkernel, modules, swap, failures, screen, terminal, runner, figures, host, debugger,
-                  profiles, watchdog, guide, campaign_short):
+    for group in (inkernel, modules, swap, serial_swap, failures, screen, terminal, runner, figures, host,
+                  debugger, profiles, watchdog, guide, campaign_short):
         found += group.tests()
     sys.exit(lib.run_all(found, sys.argv[1:]))
