@@ -20,7 +20,7 @@ KIND_WORDS = {"sched": "scheduler", "frames": "frame allocator", "heap": "kernel
 plain_load = kconfiglib.Kconfig.load_config
 BOOLS = (kconfiglib.BOOL, kconfiglib.TRISTATE)
 # Folders of the kinds whose providers can be loaded into a running kernel: m means something there.
-MODULE_KINDS = ("subsys/sched/", "subsys/memory/heap/", "drivers/misc/", "drivers/uart/",
+MODULE_KINDS = ("subsys/sched/", "subsys/memory/heap/", "fs/listfs/", "drivers/misc/", "drivers/uart/",
                 "subsys/verbs/", "test/kernel/")
 
 

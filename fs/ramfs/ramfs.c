@@ -11,9 +11,9 @@
 #include <hx/core/assert.h>
 #include <hx/core/frames.h>
 #include <hx/core/heap.h>
-#include <hx/core/init.h>
 #include <hx/core/string.h>
-#include <hx/fs/vfs.h>
+#include <hx/fs/fs_class.h>
+#include <hx/hal/mmu.h>
 #include <hx/hal/timer.h>
 
 #include "ramfs_priv.h"
@@ -25,8 +25,10 @@ struct name_key {
 
 static int compare_names(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-	int c = memcmp(a, b, hx_min_u64(a_len, b_len));
+	int c = (uint8_t)a[0] - (uint8_t)b[0];	/* no name is empty, and most differ here */
 
+	if (c == 0)
+		c = memcmp(a, b, hx_min_u64(a_len, b_len));
 	return c != 0 ? c : (a_len > b_len) - (a_len < b_len);
 }
 
@@ -64,40 +66,32 @@ static struct ramfs_entry *find(const struct ramfs_node *dir, const char *name, 
 {
 	struct name_key key = { name, len };
 	struct hx_rb_node *n = hx_rb_lower_bound(&dir->by_name, name_compare, &key);
+	struct ramfs_entry *e = HX_CONTAINER_OF(n, struct ramfs_entry, by_name);
 
-	if (n == NULL || name_compare(n, &key) != 0)
-		return NULL;
-	return HX_CONTAINER_OF(n, struct ramfs_entry, by_name);
+	return n != NULL && e->len == len && memcmp(e->name, name, len) == 0 ? e : NULL;
 }
 
 static struct ramfs_node *node_create(struct hx_mount *m, uint32_t type, uint32_t mode)
 {
-	struct ramfs *fs = m->priv;
-	struct ramfs_node *n = hx_zalloc(sizeof(*n));
+	struct hx_fnode *fnode = hx_fnode_create(m, type, mode, sizeof(struct ramfs_node));
+	struct ramfs_node *n;
 
-	if (n == NULL)
+	if (fnode == NULL)
 		return NULL;
-	n->fnode.mount = m;
-	n->fnode.ino = ++fs->next_ino;
-	n->fnode.type = type;
-	n->fnode.mode = mode;
-	n->fnode.mtime_ns = hx_now_ns();
-	hx_mutex_init(&n->fnode.lock);
+	n = ramfs_node_of(fnode);
 	if (type == HX_FNODE_DIR) {
 		hx_rb_init(&n->by_name, name_less);
 		hx_rb_init(&n->by_cookie, cookie_less);
 	}
-	fs->n_nodes++;
 	return n;
 }
 
 static void node_destroy(struct ramfs_node *n)
 {
-	if (n->fnode.type == HX_FNODE_FILE)
-		(void)ramfs_data_truncate(n, 0);
+	if (n->fnode->type == HX_FNODE_FILE)
+		(void)ramfs_data_truncate(n->fnode, 0);
 	hx_free(n->target);
-	ramfs_of(&n->fnode)->n_nodes--;
-	hx_free(n);
+	hx_fnode_destroy(n->fnode);
 }
 
 static struct ramfs_entry *entry_create(const char *name, size_t len)
@@ -118,16 +112,16 @@ static void entry_link(struct ramfs_node *dir, struct ramfs_entry *e, struct ram
 	e->cookie = ++dir->next_cookie;
 	hx_rb_insert(&dir->by_name, &e->by_name);
 	hx_rb_insert(&dir->by_cookie, &e->by_cookie);
-	dir->fnode.size_bytes++;
-	dir->fnode.mtime_ns = hx_now_ns();
+	dir->fnode->size_bytes++;
+	dir->fnode->mtime_ns = hx_now_ns();
 }
 
 static void entry_unlink(struct ramfs_node *dir, struct ramfs_entry *e)
 {
 	hx_rb_remove(&dir->by_name, &e->by_name);
 	hx_rb_remove(&dir->by_cookie, &e->by_cookie);
-	dir->fnode.size_bytes--;
-	dir->fnode.mtime_ns = hx_now_ns();
+	dir->fnode->size_bytes--;
+	dir->fnode->mtime_ns = hx_now_ns();
 }
 
 static int ramfs_lookup(struct hx_fnode *dir, const char *name, size_t len, struct hx_fnode **out)
@@ -136,8 +130,8 @@ static int ramfs_lookup(struct hx_fnode *dir, const char *name, size_t len, stru
 
 	if (e == NULL)
 		return -HX_ENOENT;
-	e->node->fnode.n_refs++;
-	*out = &e->node->fnode;
+	*out = e->node->fnode;
+	(*out)->n_refs++;
 	return 0;
 }
 
@@ -149,12 +143,12 @@ static int set_target(struct ramfs_node *n, const char *target)
 	if (n->target == NULL)
 		return -HX_ENOMEM;
 	memcpy(n->target, target, len + 1);
-	n->fnode.size_bytes = len;
+	n->fnode->size_bytes = len;
 	return 0;
 }
 
-static int ramfs_create(struct hx_fnode *dir, const char *name, size_t len, uint32_t type,
-			uint32_t mode, const char *target, struct hx_fnode **out)
+static int ramfs_create(struct hx_fnode *dir, const char *name, size_t len,
+			const struct hx_fs_create *what, struct hx_fnode **out)
 {
 	struct ramfs_node *d = ramfs_node_of(dir), *n;
 	struct ramfs_entry *e;
@@ -166,15 +160,15 @@ static int ramfs_create(struct hx_fnode *dir, const char *name, size_t len, uint
 	e = entry_create(name, len);
 	if (e == NULL)
 		return -HX_ENOMEM;
-	n = node_create(dir->mount, type, mode);
+	n = node_create(dir->mount, what->type, what->mode);
 	if (n == NULL)
 		goto free_entry;
-	if (type == HX_FNODE_SYMLINK && set_target(n, target) != 0)
+	if (what->type == HX_FNODE_SYMLINK && set_target(n, what->target) != 0)
 		goto destroy_node;
-	n->fnode.n_links = 1;
-	n->fnode.n_refs = 1;
 	entry_link(d, e, n);
-	*out = &n->fnode;
+	*out = n->fnode;
+	(*out)->n_links = 1;
+	(*out)->n_refs = 1;
 	return 0;
 
 destroy_node:
@@ -202,11 +196,11 @@ static int ramfs_unlink(struct hx_fnode *dir, const char *name, size_t len, stru
 /* May `old` be replaced by `moved`? As POSIX rename(): same sort, and a directory only if empty. */
 static int check_replace(const struct ramfs_node *moved, const struct ramfs_node *old)
 {
-	if (moved->fnode.type == HX_FNODE_DIR && old->fnode.type != HX_FNODE_DIR)
+	if (moved->fnode->type == HX_FNODE_DIR && old->fnode->type != HX_FNODE_DIR)
 		return -HX_ENOTDIR;
-	if (moved->fnode.type != HX_FNODE_DIR && old->fnode.type == HX_FNODE_DIR)
+	if (moved->fnode->type != HX_FNODE_DIR && old->fnode->type == HX_FNODE_DIR)
 		return -HX_EISDIR;
-	if (old->fnode.type == HX_FNODE_DIR && old->by_name.n_nodes != 0)
+	if (old->fnode->type == HX_FNODE_DIR && old->by_name.n_nodes != 0)
 		return -HX_ENOTEMPTY;
 	return 0;
 }
@@ -235,7 +229,7 @@ static int ramfs_rename(struct hx_fnode *from, const char *name, size_t len, str
 	if (there != NULL) {
 		entry_unlink(b, there);
 		hx_free(there);
-		if (--old->fnode.n_links == 0 && old->fnode.n_refs == 0)
+		if (--old->fnode->n_links == 0 && old->fnode->n_refs == 0)
 			node_destroy(old);
 	}
 	entry_unlink(a, e);
@@ -244,30 +238,31 @@ static int ramfs_rename(struct hx_fnode *from, const char *name, size_t len, str
 	return 0;
 }
 
+static hx_ssize_t target_read(struct hx_fnode *n, void *buf, size_t size, uint64_t off)
+{
+	if (off >= n->size_bytes)
+		return 0;
+	size = hx_min_u64(size, n->size_bytes - off);
+	memcpy(buf, ramfs_node_of(n)->target + off, size);
+	return (hx_ssize_t)size;
+}
+
 static hx_ssize_t ramfs_read(struct hx_fnode *n, void *buf, size_t size, uint64_t off)
 {
-	struct ramfs_node *f = ramfs_node_of(n);
-
-	if (n->type == HX_FNODE_SYMLINK) {
-		if (off >= n->size_bytes)
-			return 0;
-		size = hx_min_u64(size, n->size_bytes - off);
-		memcpy(buf, f->target + off, size);
-		return (hx_ssize_t)size;
-	}
-	return ramfs_data_read(f, buf, size, off);
+	return n->type == HX_FNODE_SYMLINK ? target_read(n, buf, size, off) :
+	       ramfs_data_read(n, buf, size, off);
 }
 
 static hx_ssize_t ramfs_write(struct hx_fnode *n, const void *buf, size_t size, uint64_t off)
 {
 	n->mtime_ns = hx_now_ns();
-	return ramfs_data_write(ramfs_node_of(n), buf, size, off);
+	return ramfs_data_write(n, buf, size, off);
 }
 
 static int ramfs_truncate(struct hx_fnode *n, uint64_t size)
 {
 	n->mtime_ns = hx_now_ns();
-	return ramfs_data_truncate(ramfs_node_of(n), size);
+	return ramfs_data_truncate(n, size);
 }
 
 static int ramfs_readdir(struct hx_fnode *dir, uint64_t *pos, struct hx_fs_dirent *out)
@@ -280,8 +275,8 @@ static int ramfs_readdir(struct hx_fnode *dir, uint64_t *pos, struct hx_fs_diren
 	if (n == NULL)
 		return -HX_ENOENT;
 	e = HX_CONTAINER_OF(n, struct ramfs_entry, by_cookie);
-	out->ino = e->node->fnode.ino;
-	out->type = e->node->fnode.type;
+	out->ino = e->node->fnode->ino;
+	out->type = e->node->fnode->type;
 	memcpy(out->name, e->name, e->len);
 	out->name[e->len] = '\0';
 	*pos = e->cookie;
@@ -301,82 +296,41 @@ static int ramfs_mount(struct hx_mount *m, const char *source, const char *optio
 
 	if (fs == NULL)
 		return -HX_ENOMEM;
-	fs->max_pages = hx_frames_n_free() * CONFIG_RAMFS_LIMIT_PERCENT / 100;
+	if (m->max_bytes == 0)
+		m->max_bytes = hx_frames_n_free() * HX_PAGE_SIZE / 100 * CONFIG_RAMFS_LIMIT_PERCENT;
 	m->priv = fs;
 	root = node_create(m, HX_FNODE_DIR, 0755);
 	if (root == NULL) {
 		hx_free(fs);
 		return -HX_ENOMEM;
 	}
-	root->fnode.n_links = 1;
-	m->root = &root->fnode;
+	root->fnode->n_links = 1;
+	m->root = root->fnode;
 	return 0;
 }
 
-/* Free a whole tree, deepest first, without recursion: always take the first entry of the deepest
- * directory, remembering the way down in the directory's own cookie field. */
-static void destroy_tree(struct ramfs_node *dir)
-{
-	for (;;) {
-		struct hx_rb_node *first = hx_rb_first(&dir->by_name);
-		struct ramfs_entry *e;
-
-		if (first == NULL) {
-			struct ramfs_node *parent = (void *)(uintptr_t)dir->next_cookie;
-
-			if (parent == NULL)
-				return;
-			node_destroy(dir);
-			dir = parent;
-			continue;
-		}
-		e = HX_CONTAINER_OF(first, struct ramfs_entry, by_name);
-		entry_unlink(dir, e);
-		if (e->node->fnode.type == HX_FNODE_DIR) {
-			e->node->next_cookie = (uint64_t)(uintptr_t)dir;
-			dir = e->node;
-		} else {
-			node_destroy(e->node);
-		}
-		hx_free(e);
-	}
-}
-
-/* Nodes of the tree below and with dir, or 0 if one of them is referenced. Recursion is bounded:
- * the VFS makes no directory deeper than its walk can reach. */
-static uint64_t count_unreferenced(const struct ramfs_node *dir)
-{
-	uint64_t total = 1;
-
-	if (dir->fnode.n_refs != 0)
-		return 0;
-	for (struct hx_rb_node *n = hx_rb_first(&dir->by_name); n != NULL; n = hx_rb_next(n)) {
-		const struct ramfs_node *c = HX_CONTAINER_OF(n, struct ramfs_entry, by_name)->node;
-		uint64_t below = 1;
-
-		if (c->fnode.type == HX_FNODE_DIR)
-			below = count_unreferenced(c);
-		else if (c->fnode.n_refs != 0)
-			below = 0;
-		if (below == 0)
-			return 0;
-		total += below;
-	}
-	return total;
-}
-
+/* All nodes are on the mount's list, those without a name too. */
 static int ramfs_unmount(struct hx_mount *m)
 {
-	struct ramfs *fs = m->priv;
-	struct ramfs_node *root = ramfs_node_of(m->root);
+	struct hx_list *it, *next;
 
-	/* Fewer in the tree than alive: an unlinked file is still open. */
-	if (count_unreferenced(root) != fs->n_nodes)
-		return -HX_EBUSY;
-	root->next_cookie = 0;
-	destroy_tree(root);
-	node_destroy(root);
-	hx_free(fs);
+	HX_LIST_FOREACH(it, &m->nodes) {
+		if (HX_LIST_ENTRY(it, struct hx_fnode, link)->n_refs != 0)
+			return -HX_EBUSY;
+	}
+	HX_LIST_FOREACH_SAFE(it, next, &m->nodes) {
+		struct ramfs_node *n = ramfs_node_of(HX_LIST_ENTRY(it, struct hx_fnode, link));
+		struct hx_rb_node *first;
+
+		while ((first = hx_rb_first(&n->by_name)) != NULL) {
+			struct ramfs_entry *e = HX_CONTAINER_OF(first, struct ramfs_entry, by_name);
+
+			entry_unlink(n, e);
+			hx_free(e);
+		}
+		node_destroy(n);
+	}
+	hx_free(m->priv);
 	return 0;
 }
 
@@ -388,14 +342,3 @@ static const struct hx_fs_ops ramfs_ops = {
 	.truncate = ramfs_truncate, .readdir = ramfs_readdir, .release = ramfs_release,
 };
 HX_FS_TYPE(ramfs_ops);
-
-static int rootfs_init(void)
-{
-	return hx_vfs_mount("ramfs", NULL, "/", 0, NULL);
-}
-
-HX_COMPONENT(rootfs) = {
-	.name = "rootfs", .phase = HX_PHASE_LATE, .version = 1,
-	.needs = "vfs frames",
-	.init = rootfs_init,
-};

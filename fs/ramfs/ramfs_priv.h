@@ -4,6 +4,9 @@
  *
  *	ramfs_node (dir) --by name--> ramfs_entry --node--> ramfs_node (file) --pages--> frames
  *
+ * Each ramfs_node is the private part of a node of the VFS, which may be another one tomorrow: so
+ * entries point to it, and not to the node.
+ *
  * Field keys: c constant, n node lock, v VFS lock (held for every change of names), m mount.
  */
 #ifndef HX_FS_RAMFS_PRIV_H
@@ -13,7 +16,7 @@
 #include <hx/fs/fs_class.h>
 
 struct ramfs_node {
-	struct hx_fnode fnode;
+	struct hx_fnode *fnode;		/* first: hx_fnode_create() */
 	/* Directory: */
 	struct hx_rb_tree by_name;	/* n ramfs_entry.by_name */
 	struct hx_rb_tree by_cookie;	/* n ramfs_entry.by_cookie: the order of readdir */
@@ -33,14 +36,12 @@ struct ramfs_entry {
 };
 
 struct ramfs {
-	uint64_t next_ino;		/* v */
-	uint64_t n_nodes;		/* v alive, the root included */
-	uint64_t n_pages, max_pages;	/* n of any node: atomic */
+	uint64_t n_pages;		/* n of any node: atomic; at most hx_mount.max_bytes */
 };
 
-static inline struct ramfs_node *ramfs_node_of(struct hx_fnode *n)
+static inline struct ramfs_node *ramfs_node_of(const struct hx_fnode *n)
 {
-	return HX_CONTAINER_OF(n, struct ramfs_node, fnode);
+	return n->priv;
 }
 
 static inline struct ramfs *ramfs_of(const struct hx_fnode *n)
@@ -49,8 +50,8 @@ static inline struct ramfs *ramfs_of(const struct hx_fnode *n)
 }
 
 /* The bytes of a file; node lock held. Results as in fs_class.h. */
-hx_ssize_t ramfs_data_read(struct ramfs_node *f, void *buf, size_t size, uint64_t off);
-hx_ssize_t ramfs_data_write(struct ramfs_node *f, const void *buf, size_t size, uint64_t off);
-int ramfs_data_truncate(struct ramfs_node *f, uint64_t size);
+hx_ssize_t ramfs_data_read(struct hx_fnode *n, void *buf, size_t size, uint64_t off);
+hx_ssize_t ramfs_data_write(struct hx_fnode *n, const void *buf, size_t size, uint64_t off);
+int ramfs_data_truncate(struct hx_fnode *n, uint64_t size);
 
 #endif

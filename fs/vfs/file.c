@@ -37,6 +37,7 @@ static int truncate_on_open(struct hx_fnode *n, unsigned flags)
 /* vfs_lock held: the node to open, referenced; made if it is not there and CREATE asks for it. */
 static int find_or_create(const char *path, unsigned flags, uint32_t mode, struct hx_fnode **out)
 {
+	const struct hx_fs_create what = { .type = HX_FNODE_FILE, .mode = mode & 0777 };
 	struct hx_fnode *dir;
 	struct vfs_walk w;
 	int err;
@@ -62,8 +63,7 @@ static int find_or_create(const char *path, unsigned flags, uint32_t mode, struc
 		err = -HX_EROFS;
 	if (err == 0) {
 		hx_mutex_lock(&dir->lock);
-		err = dir->mount->ops->create(dir, w.last, w.last_len, HX_FNODE_FILE, mode & 0777,
-					      NULL, out);
+		err = dir->mount->ops->create(dir, w.last, w.last_len, &what, out);
 		hx_mutex_unlock(&dir->lock);
 	}
 	vfs_walk_end(&w);

@@ -22,7 +22,7 @@ static const struct hx_fs_ops *find_type(const char *name)
 		if (hx_strcmp((*it)->name, name) == 0)
 			return *it;
 	}
-	return NULL;
+	return FS_IS_LOADABLE ? vfs_type_take(name) : NULL;
 }
 
 static int check_type(const struct hx_fs_ops *ops)
@@ -83,28 +83,26 @@ static int mount_locked(struct hx_mount *m, const char *source, const char *path
 int hx_vfs_mount(const char *type, const char *source, const char *path, uint32_t flags,
 		 const char *options)
 {
-	const struct hx_fs_ops *ops = find_type(type);
 	struct hx_mount *m;
 	int err;
 
-	if (ops == NULL)
-		return -HX_ENODEV;
-	err = check_type(ops);
-	if (err != 0)
-		return err;
 	if (hx_strlen(path) >= sizeof(m->path))
 		return -HX_ENAMETOOLONG;
 	m = hx_zalloc(sizeof(*m));
 	if (m == NULL)
 		return -HX_ENOMEM;
-	m->ops = ops;
+	m->ops = find_type(type);
 	m->flags = flags;
+	hx_list_init(&m->nodes);
 	hx_strlcpy(m->path, path, sizeof(m->path));
-	hx_mutex_lock(&vfs_lock);
-	err = mount_locked(m, source, path, options);
-	hx_mutex_unlock(&vfs_lock);
+	err = m->ops != NULL ? check_type(m->ops) : -HX_ENODEV;
+	if (err == 0) {
+		hx_mutex_lock(&vfs_lock);
+		err = mount_locked(m, source, path, options);
+		hx_mutex_unlock(&vfs_lock);
+	}
 	if (err != 0)
-		hx_free(m);
+		vfs_mount_free(m);
 	return err;
 }
 
@@ -149,7 +147,7 @@ int hx_vfs_unmount(const char *path)
 		err = unmount_locked(m);
 	hx_mutex_unlock(&vfs_lock);
 	if (err == 0)
-		hx_free(m);
+		vfs_mount_free(m);
 	return err;
 }
 
@@ -171,7 +169,7 @@ static void vfs_shutdown(void)
 			hx_warn("vfs", "%s stays mounted: error %d", m->path, -err);
 			return;
 		}
-		hx_free(m);
+		vfs_mount_free(m);
 	}
 }
 

@@ -33,7 +33,7 @@ static int walk_for_change(struct vfs_walk *w, const char *path)
 	return err;
 }
 
-static int create_locked(const char *path, uint32_t type, uint32_t mode, const char *target)
+static int create_locked(const char *path, const struct hx_fs_create *what)
 {
 	struct hx_fnode *dir, *made;
 	struct vfs_walk w;
@@ -46,8 +46,7 @@ static int create_locked(const char *path, uint32_t type, uint32_t mode, const c
 		err = -HX_EROFS;
 	} else {
 		hx_mutex_lock(&dir->lock);
-		err = dir->mount->ops->create(dir, w.last, w.last_len, type, mode & 0777, target,
-					      &made);
+		err = dir->mount->ops->create(dir, w.last, w.last_len, what, &made);
 		hx_mutex_unlock(&dir->lock);
 		if (err == 0)
 			vfs_node_put(made);
@@ -58,10 +57,11 @@ static int create_locked(const char *path, uint32_t type, uint32_t mode, const c
 
 static int create(const char *path, uint32_t type, uint32_t mode, const char *target)
 {
+	const struct hx_fs_create what = { .type = type, .mode = mode & 0777, .target = target };
 	int err;
 
 	hx_mutex_lock(&vfs_lock);
-	err = create_locked(path, type, mode, target);
+	err = create_locked(path, &what);
 	hx_mutex_unlock(&vfs_lock);
 	return err;
 }

@@ -9,7 +9,11 @@
 #ifndef HX_FS_VFS_PRIV_H
 #define HX_FS_VFS_PRIV_H
 
+#include <hx/config/core_slot.h>
+#include <hx/config/fs_vfs.h>
+#include <hx/core/heap.h>
 #include <hx/core/resources_io.h>
+#include <hx/core/slot.h>
 #include <hx/fs/vfs.h>
 
 #define VFS_DEPTH_MAX	64	/* directories deep */
@@ -17,6 +21,7 @@
 
 extern struct hx_mutex vfs_lock;
 extern struct hx_list vfs_mounts;		/* hx_mount.link; vfs_lock */
+extern const struct hx_kind rootfs_kind;	/* rootfs.c; with FS_ROOT_SLOT */
 
 enum walk_flags {
 	WALK_NOFOLLOW = 1,	/* a link as the last component is the result itself */
@@ -31,6 +36,20 @@ struct vfs_walk {
 	const char *last;		/* with WALK_PARENT: the last component */
 	size_t last_len;
 };
+
+/* Can a type come from a module? Those are providers of the slot "rootfs". */
+#define FS_IS_LOADABLE	(HX_ENABLED(SLOT_DYNAMIC) && HX_ENABLED(FS_ROOT_SLOT))
+
+/* rootfs_slot.c: a type that came later, taken until its mount is freed; or NULL. */
+const struct hx_fs_ops *vfs_type_take(const char *name);
+
+/* A mount that is on nothing. */
+static inline void vfs_mount_free(struct hx_mount *m)
+{
+	if (FS_IS_LOADABLE && m->ops != NULL)
+		hx_slot_put(m->ops);
+	hx_free(m);
+}
 
 /* vfs_lock held. 0, then walk_end() must be called; negative: nothing to undo. */
 HX_MUST_CHECK int vfs_walk(struct vfs_walk *w, const char *path, unsigned flags);

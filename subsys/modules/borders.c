@@ -13,6 +13,7 @@
 #include <hx/core/sched_class.h>
 #include <hx/core/sched_state.h>
 #include <hx/core/serial_class.h>
+#include <hx/fs/fs_class.h>
 #include <hx/vm/kva.h>
 
 #include "modules_priv.h"
@@ -42,7 +43,9 @@ static uint32_t error_words(const struct module *m, enum module_lists list)
 		       m->desc->kind == HKO_ALLOCATOR ?
 		       WORD(hx_heap_ops, init) | WORD(hx_heap_ops, free) |
 		       WORD(hx_heap_ops, check) :
-		       m->desc->kind == HKO_DRIVER ? SERIAL_ERRORS : 0;
+		       m->desc->kind == HKO_DRIVER ? SERIAL_ERRORS :
+		       m->desc->kind == HKO_FILESYSTEM ?
+		       ~(WORD(hx_fs_ops, name) | WORD(hx_fs_ops, release)) : 0;
 	default:
 		return 0;
 	}

@@ -15,6 +15,7 @@
 #include <hx/core/heap_class.h>
 #include <hx/core/serial_class.h>
 #include <hx/core/string.h>
+#include <hx/fs/fs_class.h>
 
 #include "modules_priv.h"
 
@@ -35,6 +36,7 @@ static const struct {
 	{ "hx_heap_classes", "heap", LIST_PROVIDERS, sizeof(struct hx_heap_ops) },
 	{ "hx_heap_swaps", "heap", LIST_STATES, sizeof(struct hx_heap_swap_ops) },
 	{ "hx_serial_classes", "serial", LIST_PROVIDERS, sizeof(struct hx_serial_ops) },
+	{ "hx_fs_types", "rootfs", LIST_PROVIDERS, sizeof(struct hx_fs_ops) },
 };
 
 /* The slot of a module's providers: it has those of one kind at most. */
@@ -42,7 +44,8 @@ static const char *slot_of(const struct module *m)
 {
 	return m->desc->kind == HKO_SCHEDULER ? "scheduler" :
 	       m->desc->kind == HKO_ALLOCATOR ? "heap" :
-	       m->desc->kind == HKO_DRIVER ? "serial" : NULL;
+	       m->desc->kind == HKO_DRIVER ? "serial" :
+	       m->desc->kind == HKO_FILESYSTEM ? "rootfs" : NULL;
 }
 
 static bool is_inside(const struct module *m, const void *p, size_t bytes)

@@ -42,7 +42,12 @@ HX_NODE(ctl_node);
 
 static int up(void **state)
 {
-	hx_test_machine(32 * HX_MIB);
+	/* The one that is linked in, whatever else the configuration would boot with. */
+	struct hx_host_params params = {
+		.mem_bytes = 32 * HX_MIB, .cmdline = "helix.slot.rootfs=ramfs", .seed = 1,
+	};
+
+	hx_test_machine_with(&params);
 	hx_test_start("namefs");
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include <hx/core/list.h>
 #include <hx/core/mutex.h>
 
-#define HX_FS_ABI		1u
+#define HX_FS_ABI		2u
 #define HX_FS_NAME_MAX		255	/* bytes of one name, without NUL */
 #define HX_FS_PATH_MAX		4096
 
@@ -19,7 +19,10 @@ enum hx_fnode_type { HX_FNODE_FILE = 1, HX_FNODE_DIR = 2, HX_FNODE_SYMLINK = 3 }
 struct hx_mount;
 struct hx_fs_ops;
 
-/* One file, directory or link of a mount. Keys: c constant, n node lock, v VFS lock. */
+/*
+ * One file, directory or link of a mount. The node is the VFS's and stays for as long as somebody
+ * refers to it; behind it is the filesystem's own part. Keys: c constant, n node lock, v VFS lock.
+ */
 struct hx_fnode {
 	struct hx_mount *mount;		/* c */
 	uint64_t ino;			/* c unique in its mount, never 0 */
@@ -31,7 +34,8 @@ struct hx_fnode {
 	uint64_t mtime_ns;		/* n */
 	struct hx_mount *mounted_here;	/* v */
 	struct hx_mutex lock;
-	void *priv;			/* the filesystem's own */
+	void *priv;			/* c the filesystem's own; see hx_fnode_create() */
+	struct hx_list link;		/* v hx_mount.nodes, of nodes that hx_fnode_create() made */
 };
 
 struct hx_fs_dirent {
@@ -40,7 +44,13 @@ struct hx_fs_dirent {
 	char name[HX_FS_NAME_MAX + 1];
 };
 
-/* All: thread context, may sleep. [N] the node's (a directory's) lock is held. */
+struct hx_fs_create {
+	uint32_t type, mode;
+	const char *target;		/* of a link, else NULL */
+};
+
+/* All: thread context, may sleep. [N] the node's (a directory's) lock is held. No more than six
+ * arguments: the border of a module hands over those in registers only. */
 struct hx_fs_ops {
 	uint32_t abi;		/* HX_FS_ABI */
 	const char *name;	/* "ramfs", "cpiofs", "namefs" */
@@ -49,9 +59,9 @@ struct hx_fs_ops {
 	int (*unmount)(struct hx_mount *m);
 	/* [N] 0 and a referenced node; -HX_ENOENT. */
 	int (*lookup)(struct hx_fnode *dir, const char *name, size_t len, struct hx_fnode **out);
-	/* [N] a new file, directory or link (target). -HX_EEXIST, -HX_ENOSPC, -HX_EROFS. */
-	int (*create)(struct hx_fnode *dir, const char *name, size_t len, uint32_t type,
-		      uint32_t mode, const char *target, struct hx_fnode **out);
+	/* [N] 0 and a new, referenced node; -HX_EEXIST, -HX_ENOSPC, -HX_EROFS. */
+	int (*create)(struct hx_fnode *dir, const char *name, size_t len,
+		      const struct hx_fs_create *what, struct hx_fnode **out);
 	/* [N] take a name away; the node lives until its last reference is put. */
 	int (*unlink)(struct hx_fnode *dir, const char *name, size_t len, struct hx_fnode *node);
 	/* [N both directories] */
@@ -78,8 +88,33 @@ struct hx_mount {
 	uint32_t flags;			/* HX_MOUNT_* */
 	char path[64];
 	struct hx_list link;
+	uint64_t last_ino;		/* of hx_fnode_create(); only grows */
+	uint64_t max_bytes;		/* of contents; 0: mount() sets what it finds right */
+	struct hx_list nodes;		/* hx_fnode.link */
 };
 
 enum hx_mount_flags { HX_MOUNT_READONLY = 1 };
+
+/**
+ * hx_fnode_create() - a node with the filesystem's own part behind it.
+ * hx_fnode_destroy() - the end of both.
+ * @m:          the mount
+ * @type:       enum hx_fnode_type
+ * @mode:       permission bits
+ * @priv_bytes: of the own part, all zero; its first member is a struct hx_fnode *, which the VFS
+ *              sets to the node
+ * @n:          one that create gave, without names and references
+ *
+ * Returns: create: a node without references, n->priv its own part; NULL: no memory. destroy:
+ *          nothing.
+ * Context: thread, may sleep.
+ * Locks:   caller holds vfs_lock, or nobody else knows the mount.
+ * Owner:   the filesystem, until it destroys the node.
+ * Cost:    one allocation.
+ * Source:  -
+ */
+struct hx_fnode *hx_fnode_create(struct hx_mount *m, uint32_t type, uint32_t mode,
+				 size_t priv_bytes);
+void hx_fnode_destroy(struct hx_fnode *n);
 
 #endif
