@@ -427,3 +427,22 @@ static const struct hx_fs_ops listfs_ops = {
 	.truncate = listfs_truncate, .readdir = listfs_readdir, .release = listfs_release,
 };
 HX_FS_TYPE(listfs_ops);
+
+/* ---- for swaps */
+
+static uint64_t listfs_data(struct hx_fnode *n, uint64_t off)
+{
+	const struct list_page *p = page_from(of(n), off >> HX_PAGE_SHIFT);
+
+	return p == NULL ? UINT64_MAX : hx_max_u64(off, p->idx << HX_PAGE_SHIFT);
+}
+
+static void listfs_seek(struct hx_fnode *dir, uint64_t pos)
+{
+	of(dir)->last_pos = pos - 1;
+}
+
+static const struct hx_fs_swap_ops listfs_swap_ops = {
+	.abi = HX_FS_SWAP_ABI, .name = "listfs", .data = listfs_data, .seek = listfs_seek,
+};
+HX_FS_SWAP(listfs_swap_ops);

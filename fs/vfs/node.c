@@ -3,6 +3,9 @@
  * The memory of nodes: a node and its filesystem's own part side by side, in one allocation.
  *
  *	| hx_fnode | own part |		n->priv == n + 1, and *(struct hx_fnode **)n->priv == n
+ *
+ * A swap gives a node that is in use the own part of another one, and that one its own (swap.c).
+ * Then two allocations belong to both, and each goes when both of its users are gone.
  */
 #include <hx/hal/timer.h>
 
@@ -30,5 +33,6 @@ struct hx_fnode *hx_fnode_create(struct hx_mount *m, uint32_t type, uint32_t mod
 void hx_fnode_destroy(struct hx_fnode *n)
 {
 	hx_list_unlink(&n->link);
-	hx_free(n);
+	if (!HX_ENABLED(FS_SWAP) || vfs_node_leaves(n))
+		hx_free(n);
 }

@@ -26,6 +26,7 @@ const struct hx_kind rootfs_kind = {
 	.first = (const void *const *)__start_hx_fs_types,
 	.last = (const void *const *)__stop_hx_fs_types,
 	.check = rootfs_check, .current = &rootfs_now,
+	.swap = HX_ENABLED(FS_SWAP) ? &rootfs_swap : NULL,
 };
 HX_KIND(rootfs_kind);
 

@@ -22,6 +22,7 @@
 extern struct hx_mutex vfs_lock;
 extern struct hx_list vfs_mounts;		/* hx_mount.link; vfs_lock */
 extern const struct hx_kind rootfs_kind;	/* rootfs.c; with FS_ROOT_SLOT */
+extern const struct hx_swap_class rootfs_swap;	/* swap.c; with FS_SWAP */
 
 enum walk_flags {
 	WALK_NOFOLLOW = 1,	/* a link as the last component is the result itself */
@@ -49,6 +50,19 @@ static inline void vfs_mount_free(struct hx_mount *m)
 	if (FS_IS_LOADABLE && m->ops != NULL)
 		hx_slot_put(m->ops);
 	hx_free(m);
+}
+
+/* Half of a node's memory, and half of that behind which its own part is, is not used any more: in
+ * one of the two the own part of another node may live. True: n's is free. */
+static inline bool vfs_node_leaves(struct hx_fnode *n)
+{
+	struct hx_fnode *other = (struct hx_fnode *)n->priv - 1;
+
+	if (HX_LIKELY(other == n))
+		return true;
+	if (++other->n_gone == 2)
+		hx_free(other);
+	return ++n->n_gone == 2;
 }
 
 /* vfs_lock held. 0, then walk_end() must be called; negative: nothing to undo. */

@@ -37,6 +37,7 @@ static const struct {
 	{ "hx_heap_swaps", "heap", LIST_STATES, sizeof(struct hx_heap_swap_ops) },
 	{ "hx_serial_classes", "serial", LIST_PROVIDERS, sizeof(struct hx_serial_ops) },
 	{ "hx_fs_types", "rootfs", LIST_PROVIDERS, sizeof(struct hx_fs_ops) },
+	{ "hx_fs_swaps", "rootfs", LIST_STATES, sizeof(struct hx_fs_swap_ops) },
 };
 
 /* The slot of a module's providers: it has those of one kind at most. */
@@ -146,7 +147,8 @@ static void remove_names(struct module *m)
 }
 
 _Static_assert(offsetof(struct hx_sched_state_ops, name) == offsetof(struct hx_provider, name) &&
-	       offsetof(struct hx_heap_swap_ops, name) == offsetof(struct hx_provider, name),
+	       offsetof(struct hx_heap_swap_ops, name) == offsetof(struct hx_provider, name) &&
+	       offsetof(struct hx_fs_swap_ops, name) == offsetof(struct hx_provider, name),
 	       "state_of() looks at the name only");
 
 /* What hands over the state of a provider of m; NULL: nothing does. */

@@ -83,6 +83,11 @@ def tests():
     for smp in (1, 4):  # all pairs, 1,000 swaps (fewer on a busy host); make soak has 10,000
         add(f"server, all schedulers, {smp} CPUs", "server", extra=f"{CHECKED} {SCHEDULERS}", smp=smp,
             which="swap*,stall*")
+    for smp in (1, 4):  # the second filesystem as a module, and built in
+        add(f"server, filesystems swapped, {smp} CPUs", "server", smp=smp, which="fs_swap*")
+        add(f"server, filesystems swapped, both built in, {smp} CPUs", "server", smp=smp,
+            extra=f"{CHECKED} FS_LISTFS=y ROOTFS_BOOT_LISTFS=y", which="fs_swap*,ramfs*")
+    add("server, filesystems swapped, clang, 4 CPUs", "server", cc="clang", smp=4, which="fs_swap*")
     add("server, cooperative, 4 CPUs", "server",
         extra=f"{CHECKED} SCHED_COOP=y SCHED_DEFAULT_COOP=y", smp=4)
     add("server, clang, 4 CPUs", "server", cc="clang", smp=4)

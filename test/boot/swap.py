@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The scheduler is replaced at the prompt: every one there is, built in or loaded, and out again."""
+"""Schedulers and the filesystem of / are replaced at the prompt: by others, loaded, and out again."""
 import re
 
 from lib import expect
@@ -43,7 +43,32 @@ def lines():
     yield "mods", r"^modules=0 "
 
 
-def every_one(smp):
+ROOT = "echo /slots/rootfs/ctl "
+
+
+def rootfs_lines():
+    yield "cat /slots/rootfs/provider", r"^provider=ramfs$"
+    yield "cat /slots/rootfs/providers", r"^name=cpiofs abi=\d+ state=incomplete$"
+    yield ROOT + "swap listfs", r"^ERR ECHO reason=\w+ detail=no-such-provider$"
+    yield ROOT + "swap cpiofs", r"^ERR ECHO reason=\w+ detail=not-swappable$"
+    yield "echo /modules/ctl load /boot/modules/fs_listfs.hko", r"^OK ECHO "
+    for _ in range(2):
+        yield ROOT + "swap listfs", r"^OK ECHO path=/slots/rootfs/ctl provider=listfs items=\d+ pause_ns=\d+$"
+        yield "cat /slots/rootfs/provider", r"^provider=listfs$"
+        yield "ls /", r"^dr-- \d+ boot/$"
+        yield "cat /boot/profile.txt", r"server"
+        yield "echo /modules/ctl unload fs_listfs", \
+            r"^ERR ECHO reason=\w+ detail=provider-in-use slot=rootfs provider=listfs$"
+        yield ROOT + "rollback", r"^OK ECHO path=/slots/rootfs/ctl provider=ramfs items=\d+ pause_ns=\d+$"
+    yield ROOT + "probation 0", r"^OK ECHO "
+    yield ROOT + "swap listfs", r"^OK ECHO .* provider=listfs "
+    yield ROOT + "swap ramfs", r"^OK ECHO .* provider=ramfs "
+    yield "echo /modules/ctl unload fs_listfs", r"^OK ECHO path=/modules/ctl name=fs_listfs$"
+    yield "cat /slots/rootfs/history", r"^t_ns=\d+ event=swap from=ramfs to=listfs result=ok step=retire "
+    yield "mods", r"^modules=0 "
+
+
+def at_the_prompt(lines, smp):
     def test():
         asked = list(lines())
         words = [w for line, _ in asked for w in ("--exec", line)]
@@ -57,4 +82,5 @@ def every_one(smp):
 
 
 def tests():
-    return [(f"swap: every scheduler at the prompt, {smp} CPUs", every_one(smp)) for smp in (1, 4)]
+    return [(f"swap: {what} at the prompt, {smp} CPUs", at_the_prompt(of, smp)) for smp in (1, 4)
+            for what, of in (("every scheduler", lines), ("the filesystem of /", rootfs_lines))]

@@ -7,6 +7,7 @@
 #define HX_FS_FS_CLASS_H
 
 #include <hx/base.h>
+#include <hx/config/fs_vfs.h>
 #include <hx/core/list.h>
 #include <hx/core/mutex.h>
 
@@ -21,10 +22,11 @@ struct hx_fs_ops;
 
 /*
  * One file, directory or link of a mount. The node is the VFS's and stays for as long as somebody
- * refers to it; behind it is the filesystem's own part. Keys: c constant, n node lock, v VFS lock.
+ * refers to it; behind it is the filesystem's own part, which is another one after a swap.
+ * Keys: c constant, n node lock, v VFS lock, s changes in a swap, with the VFS's and node's lock.
  */
 struct hx_fnode {
-	struct hx_mount *mount;		/* c */
+	struct hx_mount *mount;		/* s */
 	uint64_t ino;			/* c unique in its mount, never 0 */
 	uint32_t type;			/* c enum hx_fnode_type */
 	uint32_t mode;			/* n permission bits 0777 */
@@ -34,8 +36,10 @@ struct hx_fnode {
 	uint64_t mtime_ns;		/* n */
 	struct hx_mount *mounted_here;	/* v */
 	struct hx_mutex lock;
-	void *priv;			/* c the filesystem's own; see hx_fnode_create() */
+	void *priv;			/* s the filesystem's own; see hx_fnode_create() */
 	struct hx_list link;		/* v hx_mount.nodes, of nodes that hx_fnode_create() made */
+	uint32_t n_gone;		/* v node.c: how many of this memory's two users are gone */
+	uint32_t held;			/* v in a swap: place among those that are in use, plus 1 */
 };
 
 struct hx_fs_dirent {
@@ -95,6 +99,31 @@ struct hx_mount {
 
 enum hx_mount_flags { HX_MOUNT_READONLY = 1 };
 
+#define HX_FS_SWAP_ABI	1u
+
+/*
+ * What a filesystem gives beside its operations if it can be swapped (CONFIG_FS_SWAP): for another
+ * one, while files are open. Its nodes are made by hx_fnode_create(), it keeps pointers to their
+ * private parts only, and readdir's positions grow. docs/design/swapping.md, "Filesystems".
+ */
+struct hx_fs_swap_ops {
+	uint32_t abi;		/* HX_FS_SWAP_ABI */
+	const char *name;	/* the filesystem's */
+	/* [N] The first byte at or behind off that may be other than zero; >= size: none. */
+	uint64_t (*data)(struct hx_fnode *n, uint64_t off);
+	/* [N] What is created next in dir stands at pos for readdir: behind all that dir has. */
+	void (*seek)(struct hx_fnode *dir, uint64_t pos);
+};
+
+HX_SECTION_BOUNDS(hx_fs_swaps, struct hx_fs_swap_ops);
+#if CONFIG_FS_SWAP
+#define HX_FS_SWAP(ops)	HX_REGISTER(hx_fs_swaps, ops, struct hx_fs_swap_ops, &(ops))
+#else
+/* Nobody asks: the compiler drops the table, and what only it names. */
+#define HX_FS_SWAP(ops) \
+	static HX_UNUSED const struct hx_fs_swap_ops *const ops##_is_not_asked = &(ops)
+#endif
+
 /**
  * hx_fnode_create() - a node with the filesystem's own part behind it.
  * hx_fnode_destroy() - the end of both.
@@ -102,7 +131,7 @@ enum hx_mount_flags { HX_MOUNT_READONLY = 1 };
  * @type:       enum hx_fnode_type
  * @mode:       permission bits
  * @priv_bytes: of the own part, all zero; its first member is a struct hx_fnode *, which the VFS
- *              sets to the node
+ *              sets to the node, also when the part gets another node in a swap
  * @n:          one that create gave, without names and references
  *
  * Returns: create: a node without references, n->priv its own part; NULL: no memory. destroy:
