@@ -23,10 +23,8 @@ HX_WORD(poweroff, "helix.poweroff", "leave at the first prompt: after helix.exec
 
 void session_flush(struct console_session *s)
 {
-	struct hx_console_dev *d = hx_console_dev_active();
-
 	if (s->used > 0)
-		hx_console_dev_write(d, s->buf, s->used);
+		hx_console_dev_write(hx_console_dev_active(), s->buf, s->used);
 	s->used = 0;
 }
 
@@ -36,13 +34,11 @@ static void session_put(struct hx_text *t, const char *bytes, size_t n)
 {
 	struct console_session *s = t->arg;
 
-	for (; n > 0; n--) {
-		char c = *bytes++;
-
-		if (c == '\n')
+	for (; n > 0; n--, bytes++) {
+		if (*bytes == '\n')
 			s->buf[s->used++] = '\r';
-		s->buf[s->used++] = c;
-		if (c == '\n' || s->used + 2 > sizeof(s->buf))
+		s->buf[s->used++] = *bytes;
+		if (*bytes == '\n' || s->used + 2 > sizeof(s->buf))
 			session_flush(s);
 	}
 }

@@ -201,25 +201,24 @@ int hx_names_register(const struct hx_node *node)
 	return err;
 }
 
-bool names_take_out(const struct hx_node *node)
+int hx_names_try_unregister(const struct hx_node *node)
 {
 	struct names_entry *e;
-	bool is_busy;
 
 	names_lock();
 	e = entry_of(node);
-	is_busy = e != NULL && e->users > 0;
-	if (e != NULL && !is_busy) {
+	if (e != NULL && e->users == 0) {
 		n_entries--;
 		memmove(e, e + 1, (size_t)(entries + n_entries - e) * sizeof(*e));
 		generation++;
+		e = NULL;
 	}
 	names_unlock();
-	return !is_busy;
+	return e == NULL ? 0 : -HX_EBUSY;
 }
 
 void hx_names_unregister(const struct hx_node *node)
 {
-	while (!names_take_out(node))
+	while (hx_names_try_unregister(node) != 0)
 		hx_yield();
 }

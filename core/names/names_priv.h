@@ -54,8 +54,6 @@ void names_unlock(void);
 uint32_t names_generation(void);			/* with the lock: changes with the index */
 struct names_entry *names_entry_at(unsigned idx);	/* with the lock; NULL past the end */
 void names_unpin(struct names_pin *pin);
-/* False: somebody is inside its functions. True: it is not in the index any more, if it was. */
-bool names_take_out(const struct hx_node *node);
 /*
  * The next node behind pin->node (NULL: the first) that meets the path in this way, pinned; the one
  * before is unpinned. False: none, and nothing is pinned any more.

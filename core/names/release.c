@@ -30,11 +30,6 @@ static const struct hx_node *find_in(uintptr_t start, size_t bytes)
 	return found;
 }
 
-int hx_names_try_unregister(const struct hx_node *node)
-{
-	return names_take_out(node) ? 0 : -HX_EBUSY;
-}
-
 unsigned hx_names_release_memory(uintptr_t start, size_t bytes)
 {
 	const struct hx_node *n;

@@ -212,8 +212,7 @@ static void time_tick(void *arg)
 	struct timers *q = timers_here();
 	hx_ns_t soonest = __atomic_load_n(&q->soonest, __ATOMIC_RELAXED);
 
-	if (HX_CPUS > 1 && HX_UNLIKELY(hx_percpu()->ipi_reasons != 0))
-		hx_smp_answer();	/* an interrupt of theirs was lost, or is late */
+	hx_smp_answer();	/* an interrupt of theirs was lost, or is late */
 	if (regular && (HX_CPUS == 1 || hx_percpu()->cpu == 0))
 		time_ticks++;
 	if (hx_sched_may_tick_in) {

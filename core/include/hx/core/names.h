@@ -87,7 +87,7 @@ HX_MUST_CHECK int hx_names_register(const struct hx_node *node);
 void hx_names_unregister(const struct hx_node *node);
 
 /**
- * hx_names_try_unregister() - the same without waiting (CONFIG_MODULES).
+ * hx_names_try_unregister() - the same without waiting.
  * @node: registered; else nothing happens
  *
  * Returns: 0: nobody is inside its functions, nor will be; -HX_EBUSY somebody is, and it stays.
