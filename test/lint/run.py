@@ -91,6 +91,19 @@ def lengths():
     return wrong
 
 
+def python():
+    """Each Python file can be compiled."""
+    wrong = []
+    for path in tracked("*.py", "scripts/*"):
+        text = read(path)
+        if path.endswith(".py") or text.startswith("#!/usr/bin/env python3"):
+            try:
+                compile(text, path, "exec")
+            except SyntaxError as e:
+                wrong.append(f"{path}:{e.lineno}: {e.msg}")
+    return wrong
+
+
 def functions():
     """Functions of at most 60 lines."""
     wrong = []
@@ -183,7 +196,7 @@ def large():
     return wrong
 
 
-CHECKS = (doc_comments, listed_errors, spdx, lengths, functions, conditionals, words, rooms,
+CHECKS = (doc_comments, listed_errors, spdx, lengths, python, functions, conditionals, words, rooms,
           kconfig_help, large)
 
 
