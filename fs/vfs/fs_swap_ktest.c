@@ -19,7 +19,7 @@
 
 #define WRITERS		6u
 #define RECORDS		256u		/* of a file; the n-th is where n % RECORDS says */
-#define SWAPS		120u
+#define SWAPS		40u
 #define MODULE		"/boot/modules/fs_listfs.hko"
 
 static bool is_loaded, is_over;		/* is_over: atomic */

@@ -15,7 +15,7 @@
 
 #define POLLED	"/boot/modules/uart_ns16550_poll.hko"
 #define BROKEN	"/boot/modules/test_kernel_broken_serial.hko"
-#define N_SWAPS	220u
+#define N_SWAPS	100u
 
 static struct hko_why why;
 static bool may_end;		/* atomic */
