@@ -4,16 +4,13 @@
  * schedulers can be replaced.
  *
  * 1 A CPU stalls: somebody is ready, and STALL_TICKS ticks in a row saw no switch. If who runs has
- *   preemption off, or is more urgent than all who wait, that is why. Else one who waits is suspect
- *   of being kept waiting; if it still is when the policy has had the time that it says it needs
- *   (turn_ns, wait_ns of struct hx_sched_state_ops), the policy is thrown out. Who comes later than
- *   the first look has the whole time from then on. The same if the CPU idles because the policy
- *   says that all are held: for longer than the period of anybody's budget none can be.
+ *   preemption off, or is more urgent than all who wait, that is why. Else the policy let it go on
+ *   beyond what it says of itself (turn_ns, wait_ns of struct hx_sched_state_ops), and is thrown
+ *   out. The same if the CPU idles because the policy says that all are held: for longer than the
+ *   period of anybody's budget none can be.
  * 2 One starves, while others as urgent take turns: seen only for a scheduler behind the guard
  *   (guard.c), a few threads in each tick, and only if it waited in one queue all that time. Ticks
- *   that find preemption off do not count: the policy was not asked. Nor does what it waited before
- *   somebody more urgent had the CPU. How long is too long goes by the most who were ready while it
- *   waited (crowd), not by how many are left.
+ *   that find preemption off do not count: the policy was not asked.
  * 3 A CPU takes no ticks: the one before it sees that. Interrupts are off there; if the CPU is in a
  *   module that is the scheduler, who knows about borders gets it out (hx_sched_set_breaker()).
  *   Others may want a run queue that is locked there, and take no ticks either: so who spins for a
@@ -41,16 +38,10 @@ static struct HX_ALIGNED(64) stall {
 	uint64_t switches;		/* o of the run queue at the last tick */
 	uint32_t n;			/* o ticks without a switch, and some wait */
 	hx_ns_t since_ns;		/* o when n became STALL_TICKS */
-	uint32_t due;			/* o the n at which it is looked again; 0: never yet */
-	uint32_t suspect;		/* o the id of who waited at the last look; 0: nobody */
-	uint64_t suspect_switches;	/* o its n_switches */
 	uint32_t ticks;			/* a */
 	uint32_t asked;			/* o ticks with the guard on that found preemption on */
 	uint32_t begin;			/* with all CPUs parked: asked, when this policy came */
 	uint32_t bucket;		/* o where to go on looking at threads */
-	uint32_t crowd;			/* o the most who were ready, of late, and who ran */
-	uint32_t crowd_at;		/* o asked, when that was so last */
-	uint32_t crowd_since;		/* o the most since then */
 	bool told;			/* o whose fault it is was said */
 	uint32_t seen_ticks, stands;	/* w what they were, and for how long */
 	bool stands_told;		/* w */
@@ -79,7 +70,6 @@ void stall_begin(const struct hx_sched_state_ops *s)
 		stalls[cpu].n = 0;
 		stalls[cpu].told = false;
 		stalls[cpu].begin = stalls[cpu].asked;
-		stalls[cpu].crowd = 0;
 	}
 	is_patient = s == NULL;
 	most_turn = s != NULL ? s->turn_ns / NS_PER_TICK + 1 : 0;
@@ -156,38 +146,22 @@ static bool is_as_urgent(const struct hx_thread *t, const struct hx_thread *curr
 struct look {
 	struct hx_runq *rq;
 	const struct hx_thread *current, *victim;
-	const struct stall *s;
-	bool is_suspect;		/* the victim: at the last look it waited as well */
+	uint32_t n;			/* ticks */
 };
-
-/* May t wait for ever, as far as the policy is concerned? */
-static bool is_victim(const struct hx_thread *t, const struct look *l)
-{
-	return t->rq == l->rq && t->state == HX_THREAD_READY &&
-	       (l->current == l->rq->idle || is_as_urgent(t, l->current));
-}
 
 /* Goes on: true. */
 static bool look_at(const struct hx_thread *t, struct look *l)
 {
-	if (!is_victim(t, l))
+	uint64_t period;
+
+	if (t->rq != l->rq || t->state != HX_THREAD_READY)
 		return true;
-	l->is_suspect = t->id == l->s->suspect && t->n_switches == l->s->suspect_switches;
-	if (l->victim == NULL || l->is_suspect)
+	period = has_budget(t) ? hx_max_u64(t->intent->period_ns, t->intent->budget_period_ns)
+		 : 0;
+	if (l->current == l->rq->idle ? l->n > STALL_TICKS + period / NS_PER_TICK
+	    : is_as_urgent(t, l->current))
 		l->victim = t;
-	return !l->is_suspect;
-}
-
-/* Ticks that the policy may let t wait; NULL: anybody. */
-static uint32_t may_wait(const struct hx_thread *t, const struct look *l)
-{
-	uint64_t period = 0;
-
-	if (l->current != l->rq->idle)
-		return (uint32_t)(most_wait + most_turn + l->current->slice_ns / NS_PER_TICK);
-	if (t != NULL && has_budget(t))
-		period = hx_max_u64(t->intent->period_ns, t->intent->budget_period_ns);
-	return (uint32_t)hx_max_u64(most_wait, period / NS_PER_TICK);
+	return l->victim == NULL;
 }
 
 /* The table is locked. */
@@ -201,44 +175,26 @@ static void look_around(struct look *l)
 	}
 }
 
-/* Both locks are held: the suspect exists, but may have gone to another CPU by now, or a preemption
- * is due. */
-static bool look_again(const struct look *l)
+/* Both locks are held: who was found exists, but may have gone to another CPU by now, or just have
+ * come, and a preemption is due. */
+static bool look_again(struct look *l, const struct stall *s)
 {
-	return l->rq->n_switches == l->s->switches && hx_percpu()->need_resched == 0 &&
-	       is_victim(l->victim, l);
-}
+	const struct hx_thread *victim = l->victim;
 
-/* Both locks are held. */
-static void stall_accuse(const struct look *l, struct stall *s)
-{
-	const bool idles = l->current == l->rq->idle, is_first = s->due == 0;
-
-	if (l->victim != NULL && l->is_suspect) {
-		if (look_again(l))
-			blame_policy(l->rq, l->victim, idles ? "holds" : "does not pick");
-	} else if (l->victim == NULL && !is_first && !idles) {
-		stall_tell(STALL_URGENT, "cpu %u: thread %u %s is more urgent", l->rq->cpu,
-			   l->current->id, l->current->name);
-		s->told = true;
-	} else {
-		s->suspect = l->victim != NULL ? l->victim->id : 0;
-		s->suspect_switches = l->victim != NULL ? l->victim->n_switches : 0;
-		s->due = s->n + may_wait(l->victim, l) + (is_first ? 0 : STALL_TICKS);
-	}
+	l->victim = NULL;
+	return l->rq->n_switches == s->switches && hx_percpu()->need_resched == 0 &&
+	       !look_at(victim, l);
 }
 
 /* The CPU has not switched for n ticks. */
 static void stall_judge(struct hx_runq *rq, struct hx_thread *current, struct stall *s)
 {
-	struct look l = { .rq = rq, .current = current, .s = s };
+	struct look l = { .rq = rq, .current = current, .n = s->n };
 	const bool idles = current == rq->idle;
 	const hx_ns_t now = hx_now_ns();
 
-	if (s->n == STALL_TICKS) {
+	if (s->n == STALL_TICKS)
 		s->since_ns = now;
-		s->due = 0;
-	}
 	if (now - s->since_ns < (s->n - STALL_TICKS) * NS_PER_TICK / 2)
 		return;
 	if (sched_is_bad || sched_slot == &sched_fifo_ops)
@@ -253,38 +209,26 @@ static void stall_judge(struct hx_runq *rq, struct hx_thread *current, struct st
 	if (hx_percpu()->need_resched != 0 || is_patient ||
 	    (!idles && (!HX_ENABLED(PREEMPT_FULL) || sched_ops()->tick == NULL)))
 		return;
-	if (s->due != 0 && s->n <= s->due)
+	if (s->n <= STALL_TICKS + most_wait +
+	    (idles ? 0 : most_turn + current->slice_ns / NS_PER_TICK))
 		return;
 	/* This CPU is not at the table itself: preemption is on. */
 	if (!quiet_try_lock(&thread_lock))
 		return;
 	look_around(&l);
 	quiet_lock(&rq->lock);
-	stall_accuse(&l, s);
+	if (l.victim == NULL && !idles) {
+		stall_tell(STALL_URGENT, "cpu %u: thread %u %s is more urgent", rq->cpu,
+			   current->id, current->name);
+		s->told = true;
+	} else if (l.victim != NULL && look_again(&l, s)) {
+		blame_policy(rq, l.victim, idles ? "holds" : "does not pick");
+	}
 	quiet_unlock(&rq->lock);
 	quiet_unlock(&thread_lock);
 }
 
 /* ---- one that starves, behind the guard */
-
-/* Ticks that one may wait for so many as urgent, itself among them. */
-static uint64_t most_of(uint32_t crowd)
-{
-	return STALL_TICKS + most_wait + 2 * most_turn * crowd;
-}
-
-/* Who waited among so many has run, at the latest, so long after they were there last. */
-static void note_crowd(const struct hx_runq *rq, struct stall *s)
-{
-	const uint32_t n = rq->n_ready + 1;
-
-	s->crowd_since = (uint32_t)hx_max_u64(s->crowd_since, n);
-	if (n < s->crowd && s->asked - s->crowd_at <= most_of(s->crowd))
-		return;
-	s->crowd = n < s->crowd ? s->crowd_since : n;
-	s->crowd_at = s->asked;
-	s->crowd_since = 0;
-}
 
 /* Does t starve? */
 static bool sample_one(struct hx_runq *rq, struct hx_thread *t, const struct hx_thread *current,
@@ -294,14 +238,14 @@ static bool sample_one(struct hx_runq *rq, struct hx_thread *t, const struct hx_
 
 	if (t->rq != rq)
 		return false;
-	if (t->state != HX_THREAD_READY || t->guard.seen != switches ||
-	    (current != rq->idle && !is_as_urgent(t, current))) {
+	if (t->state != HX_THREAD_READY || t->guard.seen != switches) {
 		t->guard.seen = switches;
 		t->guard.since = s->asked;
 		return false;
 	}
-	return hx_min_u64(s->asked - t->guard.since, s->asked - s->begin) > most_of(s->crowd) &&
-	       current != rq->idle;
+	return hx_min_u64(s->asked - t->guard.since, s->asked - s->begin) >
+	       STALL_TICKS + most_wait + 2 * most_turn * (rq->n_ready + 1) &&
+	       current != rq->idle && is_as_urgent(t, current);
 }
 
 static void stall_sample(struct hx_runq *rq, const struct hx_thread *current, struct stall *s)
@@ -314,7 +258,6 @@ static void stall_sample(struct hx_runq *rq, const struct hx_thread *current, st
 		return;
 	s->asked++;
 	quiet_lock(&rq->lock);
-	note_crowd(rq, s);
 	guard_lock();
 	for (unsigned i = 0; i < GUARD_BUCKETS && n < SAMPLE_MAX; i++) {
 		struct hx_thread *t = guard_first(s->bucket++ % GUARD_BUCKETS);

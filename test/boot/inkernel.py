@@ -10,7 +10,7 @@ ONE = CHECKED + " SMP=n"
 # a kernel whose tests all run.
 LONG = ("caps_in_m*", "call_t*", "chan_t*", "borders_b*", "modules_c*", "swap_to_*", "a_*",
         "thread_1000*", "mutex_ex*", "sem_ping*", "smp_join*", "smp_torture", "fs_swap*",
-        "modules_serial*", "stall_who*")
+        "modules_serial*")
 MEMORY = "heap*,mem*,frames*,kva*,vm*"
 SHORT = ",".join("-" + name for name in LONG)
 # All of them built in; fixed priorities boot, since a cooperative one lets nobody spin.
