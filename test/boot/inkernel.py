@@ -59,7 +59,7 @@ def tests():
         add(f"{profile}, 4 CPUs present", profile, smp=4)
     add("server", "server")
     for smp in (2, 4, 8):
-        add(f"server, {smp} CPUs", "server", smp=smp)
+        add(f"server, {smp} CPUs", "server", smp=smp, which="all" if smp != 2 else SHORT)
     for smp in (1, 4):
         add(f"server for one CPU, {smp} present", "server", extra=ONE, smp=smp,
             which="all" if smp == 1 else SHORT)
@@ -84,13 +84,11 @@ def tests():
     for smp in (1, 4):  # all pairs, 1,000 swaps (fewer on a busy host); make soak has 10,000
         add(f"server, all schedulers, {smp} CPUs", "server", extra=f"{CHECKED} {SCHEDULERS}", smp=smp,
             which="swap*,stall*")
-    for smp in (1, 4):  # the second filesystem as a module, and built in
-        add(f"server, filesystems swapped, {smp} CPUs", "server", smp=smp, which="fs_swap*")
+    for smp in (1, 4):  # a module is the second filesystem of the kernels above
         add(f"server, filesystems swapped, both built in, {smp} CPUs", "server", smp=smp,
             extra=f"{CHECKED} FS_LISTFS=y ROOTFS_BOOT_LISTFS=y", which="fs_swap*,ramfs*")
-    add("server, filesystems swapped, clang, 4 CPUs", "server", cc="clang", smp=4, which="fs_swap*")
     add("server, cooperative, 4 CPUs", "server",
-        extra=f"{CHECKED} SCHED_COOP=y SCHED_DEFAULT_COOP=y", smp=4)
+        extra=f"{CHECKED} SCHED_COOP=y SCHED_DEFAULT_COOP=y", smp=4, which=SHORT)
     add("server, clang, 4 CPUs", "server", cc="clang", smp=4)
     add("server, BIOS, 4 CPUs", "server", firmware="bios", smp=4, which=SHORT)
     add("server, UEFI, 4 CPUs", "server", firmware="uefi", smp=4, which=SHORT)
@@ -98,7 +96,7 @@ def tests():
     for profile in ("secure", "realtime"):
         for smp in (1, 4):
             add(f"{profile}, {smp} CPUs", profile, smp=smp)
-    add("realtime, clang, 4 CPUs", "realtime", cc="clang", smp=4)
+    add("realtime, clang, 4 CPUs", "realtime", cc="clang", smp=4, which=SHORT)
     for smp in (2, 4, 8):  # a million wake-ups each
         add(f"server without checks, {smp} CPUs", "server", extra="KTEST=y", smp=smp,
             which="all" if smp == 4 else SHORT)
@@ -107,7 +105,7 @@ def tests():
     add("desktop", "desktop", which=SHORT)
     add("desktop, 4 CPUs", "desktop", smp=4)
     add("desktop, fixed priorities", "desktop", words="helix.slot.scheduler=prio", which=SHORT)
-    add("desktop, clang, 4 CPUs", "desktop", cc="clang", smp=4)
+    add("desktop, clang, 4 CPUs", "desktop", cc="clang", smp=4, which=SHORT)
     add("server, clang", "server", cc="clang", which=SHORT)
     add("server, BIOS", "server", firmware="bios", which=SHORT)
     add("server, UEFI", "server", firmware="uefi", which=SHORT)
@@ -122,11 +120,12 @@ def tests():
             extra=f"{CHECKED} HEAP_SLAB=n HEAP_{name}=y HEAP_DEFAULT_{name}=y {more}".strip(),
             which="heap*,mem*" if heap == "bump" else MEMORY)    # it reuses nothing
     add("server, memory watched", "server",
-        extra=CHECKED + " HEAP_REDZONES=y MEM_LEAKS=y FRAMES_POISON=y")
+        extra=CHECKED + " HEAP_REDZONES=y MEM_LEAKS=y FRAMES_POISON=y", which=SHORT)
     guards = CHECKED + " HEAP_GUARDS=y"
     for smp in (1, 4):
-        add(f"server, large blocks guarded, {smp} CPUs", "server", extra=guards, smp=smp)
-    add("server, large blocks guarded, clang, 4 CPUs", "server", extra=guards, cc="clang", smp=4)
+        add(f"server, large blocks guarded, {smp} CPUs", "server", extra=guards, smp=smp, which=SHORT)
+    add("server, large blocks guarded, clang, 4 CPUs", "server", extra=guards, cc="clang", smp=4,
+        which=SHORT)
     for mem in ("32M", "3G", "6G"):
         add(f"server, {mem}", "server", mem=mem, which=SHORT)
     add("server, without 1 GiB pages", "server", cpu="qemu64", mem="6G", which=SHORT)
